@@ -1,0 +1,112 @@
+"""Virtual environments, one per lock hash, shared by releases and deployments."""
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import ui
+from moorings.errors import BuildError, CommandError, NeedError
+from moorings.runner import Runner, User
+
+#: Older ones lack parts of the standard library that the service uses.
+OLDEST = (3, 11)
+
+#: Seconds; a cold install of every package takes under one minute on two cores.
+DEADLINE = 900.0
+
+
+@dataclass(frozen=True)
+class Environments:
+    """Makes and finds environments below one folder."""
+
+    folder: Path
+    runner: Runner
+    user: User | None
+
+    def of(self, locked: Sequence[Path], own: Path | None = None) -> Path:
+        """Return the environment with these lock files, making it where it is not there.
+
+        :param locked: requirement files with hashes.
+        :param own: the requirements of the operator's own app, installed after those.
+        :raises BuildError: with pip's last lines.
+        """
+        place = self.folder / self._key([*locked, *([own] if own else [])])
+        stamp = place / "complete"
+        if not stamp.exists():
+            self._make(place, locked, own)
+            if not self.runner.dry:
+                stamp.touch()
+        return place
+
+    def _key(self, requirements: Sequence[Path]) -> str:
+        text = b"\0".join(file.read_bytes() for file in requirements)
+        version = f"{interpreter(self.runner, self.user)} {sys.version_info[:3]}".encode()
+        return hashlib.sha256(text + version).hexdigest()[:16]
+
+    def _make(self, place: Path, locked: Sequence[Path], own: Path | None) -> None:
+        python = interpreter(self.runner, self.user)
+        if place.exists():
+            # A run that was cut off left it without its stamp.
+            shutil.rmtree(place)
+        try:
+            # Without pip: Debian's own python3 has none to copy unless python3-venv is there.
+            self.runner.run([python, "-m", "venv", "--without-pip", str(place)], timeout=60)
+            self._install(place, ["--require-hashes", *_each("-r", locked)])
+            if own:
+                self._install(place, _each("-r", [own]))
+        except CommandError as problem:
+            raise BuildError(
+                f"could not make the environment: {problem.fact}",
+                log=problem.log,
+                hint="see what pip says above; nothing was changed",
+            ) from None
+
+    def _install(self, place: Path, what: list[str]) -> None:
+        pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python")]
+        install = ["install", "--quiet", "--disable-pip-version-check", *what]
+        with ui.working("Installing the packages of the service"):
+            self.runner.run([*pip, *install], timeout=DEADLINE)
+
+
+def _each(flag: str, files: Sequence[Path]) -> list[str]:
+    return [word for file in files for word in (flag, str(file))]
+
+
+def interpreter(runner: Runner, user: User | None) -> str:
+    """Return a Python that the service's user may run.
+
+    The operator's own may lie in a folder that is closed to others, as root's home is.
+
+    :raises NeedError: if there is none.
+    """
+    if user is None:
+        return _base()
+    for python in [_base(), *_system()]:
+        if _runs(runner, user, python):
+            return python
+    raise NeedError(
+        f"user {user.name} can run no Python {'.'.join(map(str, OLDEST))} or newer",
+        hint="apt-get install python3",
+    )
+
+
+def _base() -> str:
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def _system() -> list[str]:
+    names = ["python3.14", "python3.13", "python3.12", "python3.11", "python3"]
+    paths = ["/usr/local/bin", "/usr/bin"]
+    return [found for name in names if (found := shutil.which(name, path=":".join(paths)))]
+
+
+def _runs(runner: Runner, user: User, python: str) -> bool:
+    code = f"import sys, venv; sys.exit(sys.version_info < {OLDEST})"
+    try:
+        ran = runner.run([python, "-c", code], timeout=30, user=user, quiet=True, check=False)
+    except NeedError:
+        return False
+    return ran.status == 0

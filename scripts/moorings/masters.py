@@ -1,0 +1,100 @@
+"""The server processes that moor started on this host, by an identity that a pid alone is not."""
+
+import json
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from moorings import ui
+from moorings.target import Release
+
+
+@dataclass(frozen=True)
+class Master:
+    """A master process: what it serves, and where."""
+
+    pid: int
+    started: float
+    """When the kernel says that it began; with the pid this is never another process."""
+    bind: str
+    folder: str
+    """Its folder of metrics and readiness."""
+    version: str
+    commit: str
+    settings: str
+
+    @classmethod
+    def of(cls, pid: int, bind: str, folder: Path, release: Release) -> "Master":
+        """Return the master of a process that was just started or reloaded."""
+        version, commit, settings = release.version, release.commit, release.settings
+        return cls(pid, _began(pid), bind, str(folder), version, commit, settings)
+
+    @property
+    def release(self) -> Release:
+        """The release that it serves."""
+        return Release(self.version, self.commit, self.settings)
+
+    def process(self) -> psutil.Process | None:
+        """Return it if it still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < 0.05
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+class Masters:
+    """The masters of one deployment by their role, in a file that outlives moor."""
+
+    def __init__(self, file: Path) -> None:
+        """Keep them in `file`."""
+        self.file = file
+
+    def get(self, role: str) -> Master | None:
+        """Return the master of a role, if it runs."""
+        master = self._read().get(role)
+        return master if master is not None and master.process() is not None else None
+
+    def put(self, role: str, master: Master | None) -> None:
+        """Write down the master of a role; None forgets it."""
+        known = {**self._read(), role: master}
+        kept = {name: asdict(one) for name, one in known.items() if one is not None}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(json.dumps(kept, indent=2) + "\n")
+        fresh.replace(self.file)
+
+    def _read(self) -> dict[str, Master | None]:
+        try:
+            return {role: Master(**one) for role, one in json.loads(self.file.read_text()).items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, AttributeError):
+            ui.warn(f"{self.file} is not readable and is started anew; nothing in it is trusted")
+            self.file.unlink()
+            return {}
+
+
+def _began(pid: int) -> float:
+    """Return when a process began; 0, which no process has, where it is gone already."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def stop(master: Master, grace: float) -> None:
+    """Let a master drain; after `grace` seconds, end what is left of it and its workers."""
+    process = master.process()
+    if process is None:
+        return
+    family = [process, *process.children(recursive=True)]
+    process.send_signal(signal.SIGTERM)
+    _, left = psutil.wait_procs(family, timeout=grace)
+    for one in left:
+        ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")
+        one.kill()
+    psutil.wait_procs(left, timeout=5)

@@ -1,0 +1,52 @@
+"""Ports of this host: a free one, and who has a taken one."""
+
+import socket
+
+import psutil
+
+from moorings.target import Need
+
+
+def free(host: str) -> int:
+    """Return a port of the host that nobody listens on just now."""
+    with socket.socket(_family(host)) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether a server could listen there."""
+    with socket.socket(_family(host)) as probe:
+        # As servers do: a port in TIME_WAIT is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def holder(port: int) -> str:
+    """Name the process that listens on a port, as far as this user may know."""
+    for connection in psutil.net_connections("inet"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            if connection.pid is None:
+                break
+            return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return "a process of another user"
+
+
+def need(host: str, port: int) -> Need:
+    """Return the need for a port, naming who has it."""
+    if is_free(host, port):
+        return Need(f"port {port}", True, "")
+    return Need(
+        f"port {port} on {host} is taken by {holder(port)}",
+        False,
+        f"stop it, or choose another port: PORT={port + 1} with make, --port with moor, "
+        "server.port in moor.toml",
+    )
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,0 +1,209 @@
+"""The one way in which moor runs a command: argv, echoed, with a deadline.
+
+A target decides which argv; a runner does it. Unit tests give a target a recording runner
+and compare the whole list.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from moorings import ui
+from moorings.errors import CommandError, NeedError
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the machine, by whose rights a command runs."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended: its status, and what it wrote to both streams, in order."""
+
+    status: int
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as the runner was asked to run it; what a recording runner keeps."""
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+
+
+class Runner(Protocol):
+    """Runs commands, or only says what it would run."""
+
+    dry: bool
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        user: User | None = None,
+        quiet: bool = False,
+        check: bool = True,
+    ) -> Result:
+        """Run a command to its end. `timeout` is in seconds; `env` None is the operator's own.
+
+        :raises CommandError: where `check` is set and the status is not 0, a signal included.
+        :raises NeedError: where there is no such program.
+        """
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        user: User | None = None,
+    ) -> int:
+        """Start a command that outlives moor, in a session of its own; return its pid."""
+
+
+class LocalRunner:
+    """Runs commands on this machine."""
+
+    dry = False
+
+    def __init__(self) -> None:
+        """Keep what it starts: Python warns of a process object dropped while it runs."""
+        self._started: list[subprocess.Popen[str]] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        user: User | None = None,
+        quiet: bool = False,
+        check: bool = True,
+    ) -> Result:
+        """Run a command in a process group of its own, so that Ctrl-C leaves nothing of it."""
+        if not quiet:
+            ui.command(argv)
+        process = _popen(argv, cwd, env, user, subprocess.PIPE)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _kill_group(process)
+            raise CommandError(f"{argv[0]} did not end within {timeout:.0f} s") from None
+        except BaseException:
+            _kill_group(process)
+            raise
+        if check and process.returncode != 0:
+            raise CommandError(_ended(argv, process.returncode), log=_tail(output))
+        return Result(process.returncode, output)
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        user: User | None = None,
+    ) -> int:
+        """Start it with both streams appended to `log`."""
+        ui.command(argv)
+        with log.open("ab") as stream:
+            process = _popen(argv, cwd, env, user, stream.fileno())
+        self._started.append(process)
+        return process.pid
+
+
+class DryRunner:
+    """Says what would be run, and runs nothing."""
+
+    dry = True
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        user: User | None = None,
+        quiet: bool = False,
+        check: bool = True,
+    ) -> Result:
+        """Print the command and report success."""
+        ui.command(argv)
+        return Result(0)
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        user: User | None = None,
+    ) -> int:
+        """Print the command; 0 is the pid of nothing."""
+        ui.command(argv)
+        return 0
+
+
+def _popen(
+    argv: Sequence[str],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    user: User | None,
+    stdout: int,
+) -> "subprocess.Popen[str]":
+    rights = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            umask=0o022,
+            **rights,  # type: ignore[call-overload]
+        )
+    except FileNotFoundError:
+        raise NeedError(f"{argv[0]} is not installed, or {cwd} is not there") from None
+    except PermissionError as denied:
+        raise NeedError(f"{argv[0]} may not be run: {denied}") from None
+
+
+def _kill_group(process: "subprocess.Popen[str]") -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.communicate()
+
+
+def _ended(argv: Sequence[str], status: int) -> str:
+    how = f"status {status}" if status > 0 else f"signal {signal.Signals(-status).name}"
+    return f"`{' '.join(argv)[:200]}` ended with {how}"
+
+
+def _tail(output: str, lines: int = 30) -> str:
+    return "\n".join(output.rstrip().splitlines()[-lines:])

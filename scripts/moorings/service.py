@@ -1,0 +1,157 @@
+"""The environment that the service reads: written from the settings, here and nowhere else."""
+
+import os
+import secrets
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from moorings.errors import SettingsError
+from moorings.layout import Layout
+from moorings.runner import User
+from moorings.settings import App, Settings
+from moorings.target import Release
+from moorings.users import hand_over
+
+#: The sample in service/store and what is particular to it.
+SAMPLE = App(ready="store.ready:check", migrate="python -m store.migrate")
+
+
+def is_sample(settings: Settings) -> bool:
+    """Tell whether the sample is what is deployed, and not the operator's own app."""
+    return not settings.app.dir
+
+
+def app_folder(settings: Settings) -> Path:
+    """Return the folder of the operator's own app.
+
+    :raises SettingsError: if there is none.
+    """
+    folder = Path(settings.app.dir).expanduser().absolute()
+    if not folder.is_dir():
+        raise SettingsError(
+            f"app.dir: there is no folder {folder}", hint="APP_DIR= names the folder of your app"
+        )
+    return folder
+
+
+def requirements(settings: Settings) -> Path | None:
+    """Return the requirements of the operator's own app, where it has some."""
+    file = app_folder(settings) / "requirements.txt"
+    return file if file.is_file() else None
+
+
+def migrate_command(settings: Settings) -> str:
+    """Return the command that migrates the database, empty where the app has none."""
+    return settings.app.migrate or (SAMPLE.migrate if is_sample(settings) else "")
+
+
+def environment(
+    settings: Settings, layout: Layout, release: Release, column: str, otlp: str, user: User | None
+) -> dict[str, str]:
+    """Return what the service's processes of a release read.
+
+    :param otlp: base address of the collector, OTLP over HTTP; empty: traces are not sent.
+    :raises SettingsError: naming the setting that cannot be used.
+    """
+    app = settings.app
+    ready = app.ready or (SAMPLE.ready if is_sample(settings) else "")
+    env = {
+        **_own(app.env_file),
+        "APP": app.app,
+        "READY": ready,
+        "RELEASE": release.version,
+        "COMMIT": release.commit,
+        "SERVER": column,
+        "PROBE": "1" if settings.server.probe else "",
+        "LOG_FORMAT": settings.server.log_format,
+        "MAX_BODY_BYTES": str(settings.server.max_body),
+        "PROXY_HOPS": str(settings.server.proxy_hops),
+        **_server(settings),
+        **_database(settings, layout, user),
+        **_secret_key(layout, user),
+        **_telemetry(settings, otlp),
+    }
+    return {name: value for name, value in env.items() if value != ""}
+
+
+def _own(env_file: str) -> dict[str, str]:
+    if not env_file:
+        return {}
+    file = Path(env_file).expanduser()
+    if not file.is_file():
+        raise SettingsError(f"app.env_file: there is no file {file}", hint="name one that exists")
+    values = dotenv_values(file, interpolate=False)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _server(settings: Settings) -> dict[str, str]:
+    server = settings.server
+    return {
+        "WEB_CONCURRENCY": str(server.workers),
+        "THREADS": str(server.threads),
+        "GRACEFUL_TIMEOUT": str(server.grace),
+        "KEEP_ALIVE": str(server.keep_alive),
+        "TIMEOUT": str(server.timeout),
+    }
+
+
+def _database(settings: Settings, layout: Layout, user: User | None) -> dict[str, str]:
+    app = settings.app
+    if app.database_url_file:
+        return {"DATABASE_URL": _content("app.database_url_file", app.database_url_file)}
+    if app.database_url or not is_sample(settings):
+        return {"DATABASE_URL": app.database_url}
+    return {"DATABASE_URL": f"sqlite:///{hand_over(layout.data, user)}/store.db"}
+
+
+def _content(key: str, name: str) -> str:
+    try:
+        return Path(name).expanduser().read_text().strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SettingsError(f"{key}: {problem}", hint="name a file that you may read") from None
+
+
+def _secret_key(layout: Layout, user: User | None) -> dict[str, str]:
+    """Make the key at first use, readable to the service's user alone."""
+    file = hand_over(layout.secrets, user) / "secret_key"
+    layout.secrets.chmod(0o700)
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(48))
+        if user is not None:
+            os.chown(file, user.uid, user.gid)
+    return {"SECRET_KEY_FILE": str(file)}
+
+
+def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:
+    """Hand over what OpenTelemetry's own variables say; add where the traces go."""
+    env = dict(settings.otel)
+    if otlp:
+        env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
+    elif "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in env:
+        env.setdefault("OTEL_TRACES_EXPORTER", "none")
+    return env
+
+
+def process_environment(
+    env: Mapping[str, str], python_path: list[Path], place: Path
+) -> dict[str, str]:
+    """Return the whole environment of a process of the service, in its virtual environment."""
+    return {
+        "PATH": f"{place / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "PYTHONPATH": ":".join(str(path) for path in python_path),
+        "PYTHONUNBUFFERED": "1",
+        "LANG": "C.UTF-8",
+        **env,
+    }
+
+
+def words(command: str) -> list[str]:
+    """Split a command of the settings as a shell would, without one."""
+    try:
+        return shlex.split(command)
+    except ValueError as problem:
+        raise SettingsError(f"app.migrate: {problem} in {command!r}") from None

@@ -1,0 +1,124 @@
+"""What a target must be able to do: primitives, and no policy. `lifecycle` has the policy."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from moorings.layout import Layout
+from moorings.runner import Runner, User
+from moorings.settings import Settings
+
+
+@dataclass(frozen=True)
+class Need:
+    """A tool, package or right that a target wants; `how` is the line that gets it."""
+
+    what: str
+    there: bool
+    how: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of the app, and a hash that tells its configurations apart.
+
+    Two are equal where version and configuration are; the environment itself, which may
+    hold secrets, is neither compared nor shown nor stored.
+    """
+
+    version: str
+    commit: str
+    settings: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def running_in(self, env: Mapping[str, str]) -> "Release":
+        """Return this release with the environment that it is to run in."""
+        text = "\0".join(f"{name}={value}" for name, value in sorted(env.items()))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        return replace(self, settings=digest, env=dict(env))
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A process, container or pod that serves, or helps to."""
+
+    id: str
+    role: str
+    user: str
+    version: str
+    memory: int = 0
+    """Resident bytes."""
+    listens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a deployment answers; an empty one does not exist."""
+
+    app: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a target works with; nothing else is read."""
+
+    settings: Settings
+    runner: Runner
+    layout: Layout
+    user: User | None
+
+
+class Target(Protocol):
+    """A way to run the app."""
+
+    name: str
+
+    @property
+    def column(self) -> str:
+        """The column of the conformance grid, which is also SERVER of the service."""
+
+    def needs(self) -> list[Need]:
+        """Tools, packages and rights, and how to get each."""
+
+    def version(self) -> Release:
+        """The release that the working tree is now, without its environment."""
+
+    def build(self, release: Release) -> None:
+        """Make the artefact; start nothing."""
+
+    def migrate(self, release: Release, command: str) -> None:
+        """Run the app's migrations in the built release, to their end."""
+
+    def start(self, release: Release) -> None:
+        """Start it beside the live one, not yet reachable by clients."""
+
+    def prove_url(self, release: Release) -> str:
+        """Where to ask the started one."""
+
+    def alive(self, release: Release) -> bool:
+        """Tell whether the started one still runs."""
+
+    def switch(self, release: Release) -> None:
+        """Make clients reach this one."""
+
+    def retire(self, release: Release) -> None:
+        """Announce the drain, drain, remove. Fine when nothing of it is there."""
+
+    def live(self) -> Release | None:
+        """The release that clients reach, as far as it really runs."""
+
+    def reload(self, release: Release) -> None:
+        """Take new settings into the live release: checked first, no request lost."""
+
+    def instances(self) -> list[Instance]:
+        """What runs: the checks look at it."""
+
+    def logs(self, lines: int = 100, release: Release | None = None) -> str:
+        """The newest log lines of the live app, or of a release that was started beside it."""
+
+    def down(self, volumes: bool = False) -> None:
+        """Drain and remove all of it. Fine when nothing is up."""
+
+    def endpoints(self) -> Endpoints:
+        """Where clients reach it."""

@@ -1,0 +1,41 @@
+"""The registry of targets is the listing of this folder."""
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import cast
+
+from moorings.errors import UsageError
+from moorings.target import Context, Target
+
+
+def names() -> list[str]:
+    """Return the name of every target."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def sections() -> dict[str, type]:
+    """Return the class of each target's own settings, where it has some."""
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names()}
+    return {name: module.Options for name, module in modules.items() if hasattr(module, "Options")}
+
+
+def check(name: str) -> str:
+    """Return the name of a target that exists.
+
+    :raises UsageError: naming the nearest one.
+    """
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"no target {name!r}{meant}", hint=f"targets: {', '.join(names())}")
+    return name
+
+
+def make(name: str, context: Context) -> Target:
+    """Return the target of this name.
+
+    :raises UsageError: if there is none.
+    """
+    module = importlib.import_module(f"{__name__}.{check(name)}")
+    return cast(Target, module.create(context))

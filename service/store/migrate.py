@@ -1,0 +1,102 @@
+"""`python -m store.migrate`: bring the schema to this release's head, once, under a lock."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, Engine, insert, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from store import schema
+from store.db import make_engine
+from store.settings import SettingsError, database_url
+
+PATIENCE = 60  # seconds that a second migration waits for the first
+LOCK = 6_048_133  # any number, the same for all: PostgreSQL's advisory lock
+
+
+class MigrateError(Exception):
+    """Says in one sentence why nothing was changed."""
+
+
+def migrate(url: URL, config: Config | None = None) -> str:
+    """Migrate in one transaction, which is the lock too; return what was done.
+
+    Raises MigrateError where the schema is past this release, DBAPIError where the database
+    refuses; then the schema is as it was.
+    """
+    engine = make_engine(url, busy_timeout=PATIENCE)
+    try:
+        with _locked(engine) as connection:
+            return _upgrade(connection, config or schema.alembic_config())
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection, config: Config) -> str:
+    found = schema.read(connection, config)
+    if found.refusal:
+        raise MigrateError(f"{found.refusal}; deploy the release that brought it, or a newer one")
+    if not found.behind:
+        return f"nothing to do: the schema is at {found.current}, this release needs {found.head}"
+    schema.REVISIONS.create(connection, checkfirst=True)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return f"migrated the schema from {found.current or 'nothing'} to {found.head}"
+
+
+@contextmanager
+def _locked(engine: Engine) -> Iterator[Connection]:
+    if engine.dialect.name == "sqlite":
+        _use_wal(engine)
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        yield connection
+
+
+def _use_wal(engine: Engine) -> None:
+    """Readers and the writer no longer wait for each other; the file remembers it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        raw = engine.raw_connection()
+        try:
+            # No transaction may be open. SQLite does not wait here by itself.
+            raw.cursor().execute("PRAGMA journal_mode=WAL").close()
+            return
+        except engine.dialect.loaded_dbapi.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise OperationalError("PRAGMA journal_mode", None, error) from error
+        finally:
+            raw.close()
+        time.sleep(0.05)
+
+
+def record(ctx: Any, step: Any, **_: Any) -> None:
+    """Note a revision that was just applied, and whether its file declares it `expand`."""
+    script = step.up_revision
+    row = {"revision": script.revision, "down_revision": script.down_revision}
+    expand = bool(getattr(script.module, "expand", False))
+    ctx.connection.execute(insert(schema.REVISIONS).values(**row, expand=expand))
+
+
+def main() -> int:
+    try:
+        print(migrate(database_url()))
+    except (SettingsError, MigrateError) as error:
+        print(f"store.migrate: {error}", file=sys.stderr)
+        return 1
+    except DBAPIError as error:
+        first = str(error.orig).strip().partition("\n")[0]
+        print(f"store.migrate: nothing was changed: the database says: {first}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

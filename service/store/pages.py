@@ -1,0 +1,159 @@
+"""The pages: forms and links only, no script."""
+
+from typing import TypeVar
+from uuid import uuid4
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from pydantic import BaseModel, ValidationError
+from werkzeug.wrappers import Response
+
+from store import carts, catalogue, db, orders, users
+from store.api import current_user, start_session
+from store.errors import NotFound, StoreError
+from store.models import Cart
+from store.schemas import Added, Credentials, NewOrder, OrderHeaders, ProductQuery
+
+pages = Blueprint("pages", __name__)
+Form = TypeVar("Form", bound=BaseModel)
+
+
+@pages.app_template_filter("money")
+def money(cents: int) -> str:
+    """Euro, from cents."""
+    return f"€\N{NO-BREAK SPACE}{cents // 100}.{cents % 100:02}"
+
+
+@pages.app_context_processor
+def _header() -> dict[str, object]:
+    # Not on error pages: they must not need the database.
+    return {"cart_size": session.get("size", 0), "email": session.get("email")}
+
+
+@pages.get("/")
+def products() -> str:
+    query = ProductQuery.model_validate(request.args.to_dict())
+    page = catalogue.search(db.session(), query.q, query.category, query.page, 24)
+    return render_template(
+        "products.html", page=page, query=query, categories=catalogue.categories(db.session())
+    )
+
+
+@pages.get("/cart")
+def cart() -> str:
+    # The hidden key makes a double click on "order" one order.
+    return render_template("cart.html", cart=_find_cart(), key=uuid4().hex)
+
+
+@pages.post("/cart/items")
+def add_item() -> Response:
+    form = _form(Added)
+    found = _find_cart() or carts.create(db.session())
+    _remember(carts.add_item(db.session(), found.id, form.sku, form.quantity))
+    flash(f"{catalogue.product(db.session(), form.sku).name} is in your cart.")
+    return redirect(_back())
+
+
+@pages.post("/cart/items/<sku:sku>")
+def set_item(sku: str) -> Response:
+    found = _find_cart()
+    quantity = request.form.get("quantity", type=int)
+    if found is None or quantity is None or not 0 <= quantity <= carts.MAX_QUANTITY:
+        raise NotFound("There is no such item in your cart.")
+    _remember(carts.put(db.session(), found.id, sku, quantity))
+    return redirect(url_for("pages.cart"))
+
+
+@pages.post("/orders")
+def place_order() -> Response:
+    found = _find_cart()
+    if found is None:
+        return redirect(url_for("pages.cart"))
+    try:
+        email = request.form.get("email", "").strip() or None
+        wish = NewOrder(cart_id=found.id, email=email)
+        headers = OrderHeaders.model_validate({"Idempotency-Key": request.form.get("key")})
+        order, _ = orders.place(
+            db.session(), wish.cart_id, current_user(), wish.email, headers.idempotency_key
+        )
+    except (StoreError, ValidationError) as error:
+        flash(_sentence(error), "error")
+        return redirect(url_for("pages.cart"))
+    session["size"] = 0
+    return redirect(url_for("pages.order", number=order.number))
+
+
+@pages.get("/orders")
+def history() -> str | Response:
+    user = current_user()
+    if user is None:
+        return redirect(url_for("pages.login"))
+    return render_template("orders.html", orders=orders.history(db.session(), user))
+
+
+@pages.get("/orders/<number:number>")
+def order(number: str) -> str:
+    found = orders.find(db.session(), number, current_user())
+    return render_template("order.html", order=found)
+
+
+@pages.get("/login")
+def login() -> str:
+    return render_template("account.html", new=False)
+
+
+@pages.get("/signup")
+def signup() -> str:
+    return render_template("account.html", new=True)
+
+
+@pages.post("/login", endpoint="login_form")
+@pages.post("/signup", endpoint="signup_form")
+def enter() -> Response | tuple[str, int]:
+    new = request.endpoint == "pages.signup_form"
+    try:
+        form = _form(Credentials)
+        if new:
+            users.sign_up(db.session(), form.email, form.password)
+        user, cart = users.log_in(db.session(), form.email, form.password, session.get("cart"))
+    except (StoreError, ValidationError) as error:
+        flash(_sentence(error), "error")
+        status = error.status if isinstance(error, StoreError) else 422
+        return render_template("account.html", new=new), status
+    start_session(user, cart.id)
+    _remember(cart)
+    session["email"] = user.email
+    return redirect(url_for("pages.products"))
+
+
+@pages.post("/logout")
+def logout() -> Response:
+    session.clear()
+    return redirect(url_for("pages.products"))
+
+
+def _form(model: type[Form]) -> Form:
+    fields = {name: value for name, value in request.form.items() if name in model.model_fields}
+    return model.model_validate(fields)
+
+
+def _find_cart() -> Cart | None:
+    return db.session().get(Cart, session["cart"]) if "cart" in session else None
+
+
+def _remember(cart: Cart) -> None:
+    session["cart"] = cart.id
+    session["size"] = sum(item.quantity for item in cart.items)
+
+
+def _back() -> str:
+    """The page that the form was on, if it is one of ours: never a link to elsewhere."""
+    query = ProductQuery.model_validate(request.args.to_dict())
+    return url_for("pages.products", **query.model_dump(exclude_defaults=True))
+
+
+def _sentence(error: StoreError | ValidationError) -> str:
+    if isinstance(error, StoreError):
+        return str(error)
+    if any(item["loc"] == ("password",) for item in error.errors()):
+        return "The password needs 8 to 128 characters."
+    return "That does not look like an e-mail address."

@@ -1,0 +1,74 @@
+"""Every error: problem JSON (RFC 9457) under /api, a page elsewhere."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response, render_template, request
+from pydantic import ValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException
+
+from store.errors import StoreError
+from store.schemas import FieldError, Problem
+
+RETRY_AFTER = 5  # seconds
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(StoreError, _store)
+    app.register_error_handler(ValidationError, _invalid)
+    for outage in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.register_error_handler(outage, _outage)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return Response(error.response.get_data(), error.response.status_code)
+    status = error.code or 500
+    answer = _answer(status, error.description or "", code=None)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _store(error: StoreError) -> Response:
+    return _answer(error.status, str(error), code=error.code)
+
+
+def _invalid(error: ValidationError) -> Response:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return _answer(400, "The body is not JSON in UTF-8.", code="malformed")
+    fields = [
+        FieldError(field=".".join(map(str, item["loc"])), detail=item["msg"]) for item in details
+    ]
+    text = "; ".join(f"{item.field or 'body'}: {item.detail}" for item in fields[:3])
+    return _answer(422, text, code="invalid", errors=fields)
+
+
+def _outage(error: Exception) -> Response:
+    # The driver's own words may name hosts and users: they are for the log only.
+    cause = getattr(error, "orig", None) or error
+    _log_outage(cause)
+    answer = _answer(503, "The shop cannot reach its database. Try again soon.", code="outage")
+    answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def _log_outage(cause: BaseException) -> None:
+    from flask import current_app
+
+    current_app.logger.error("database outage: %s: %s", type(cause).__name__, cause)
+
+
+def _answer(
+    status: int, detail: str, code: str | None, errors: list[FieldError] | None = None
+) -> Response:
+    title = HTTPStatus(status).phrase
+    if not request.path.startswith("/api/"):
+        return Response(render_template("error.html", title=title, detail=detail), status)
+    problem = Problem(title=title, status=status, detail=detail, code=code, errors=errors)
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, status, content_type="application/problem+json")

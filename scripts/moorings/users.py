@@ -16,15 +16,16 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
-def service_user(runner: Runner, state_root: Path) -> User | None:
+def service_user(runner: Runner, state_root: Path, make: bool) -> User | None:
     """Return the user that app and services run as; None is the operator.
 
-    As root the system user is made where there is none.
+    :param make: as root, make the system user where there is none.
     """
     if not is_root():
         return None
-    if _find(SYSTEM_USER) is None:
+    if make and _find(SYSTEM_USER) is None:
         _create(runner, state_root)
+    # Where it was not made, by a dry run say, a number that owns nothing stands for it.
     return _find(SYSTEM_USER) or User(SYSTEM_USER, uid=65534, gid=65534)
 
 

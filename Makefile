@@ -1,0 +1,71 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+# The folder listing is the registry: a new target needs no edit here.
+TARGETS := $(patsubst scripts/moorings/targets/%.py,%,$(filter-out %/__init__.py,$(wildcard scripts/moorings/targets/*.py)))
+TARGET ?= gunicorn
+
+# Short names of settings. An empty one counts as not said.
+export MOOR_APP_APP ?= $(APP)
+export MOOR_APP_DIR ?= $(APP_DIR)
+export MOOR_APP_READY ?= $(READY)
+export MOOR_APP_MIGRATE ?= $(MIGRATE)
+export MOOR_APP_ENV_FILE ?= $(ENV_FILE)
+export MOOR_SERVER_PORT ?= $(PORT)
+export MOOR_SERVER_WORKERS ?= $(WORKERS)
+export MOOR_SERVER_THREADS ?= $(THREADS)
+export MOOR_GUNICORN_WORKER ?= $(WORKER)
+export MOOR_JAEGER_URL ?= $(JAEGER_URL)
+export MOOR_JAEGER_BINARY ?= $(JAEGER_BIN)
+
+PYTEST = .venv/bin/python -m pytest
+
+##@ Try it
+deploy-local:  ## Deploy the app and Jaeger here, walk a tour, show its trace (TARGET=gunicorn)
+	@./moor deploy $(TARGET) --local
+down:  ## Drain and remove all that deploy-local made; data is kept
+	@./moor down $(TARGET)
+status:  ## Show what runs, where, as which user
+	@./moor status $(TARGET)
+logs:  ## Print the newest log lines of the app
+	@./moor logs $(TARGET)
+traces:  ## List the newest traces
+	@./moor traces $(TARGET)
+
+##@ Operate
+$(TARGETS:%=deploy-%): deploy-%:  ## Deploy the app on target %
+	@./moor deploy $*
+$(TARGETS:%=check-%): check-%:  ## Prove target % by the contract
+	@./moor check $*
+reload:  ## Take changed settings into the running app, checked first
+	@./moor reload $(TARGET)
+config:  ## Show every setting and its value
+	@./moor config $(TARGET)
+
+##@ Develop
+test: environment  ## Lint, unit tests and the contract, with its own set-up
+	@$(MAKE) --no-print-directory lint
+	@$(PYTEST) --cov --cov-report=term:skip-covered tests
+lint: environment  ## Check style and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+unit: environment  ## Run the unit tests: no network, seconds
+	@$(PYTEST) tests/unit
+contract: environment  ## Run the contract on every target that this machine can run
+	@$(PYTEST) tests/targets
+controls: environment  ## Show that each check turns red on its bad configuration
+	@$(PYTEST) tests/controls
+environment:  ## Make the environment of the tools in .venv
+	@MOORINGS_DEV=1 ./moor --only-environment
+lock:  ## Write the lock files anew (needs uv)
+	@scripts/lock.sh
+
+help:  ## Show this help
+	@awk '/^##@/ {print "\n" substr($$0, 5)} \
+	  /^[^#\t ].*:.*## / {d = $$0; sub(/^.*## /, "", d); n = $$0; sub(/ *## .*/, "", n); \
+	    sub(/:[^:]*$$/, "", n); sub(/^.*: */, "", n); gsub(/%/, "TARGET", n); gsub(/%/, "TARGET", d); \
+	    printf "  %-14s %s\n", n, d}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nTARGET: $(TARGETS)\n'
+
+.PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) reload config \
+  test lint unit contract controls environment lock help

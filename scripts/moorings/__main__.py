@@ -1,0 +1,5 @@
+"""Run `moor` as ``python -m moorings``."""
+
+from moorings.cli import main
+
+main()

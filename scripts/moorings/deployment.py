@@ -1,0 +1,90 @@
+"""One deployment put together: its settings, its target, what it leans on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import layout, lifecycle, service, settings, targets, users
+from moorings.layout import Layout
+from moorings.lock import Lock
+from moorings.runner import LocalRunner, Runner
+from moorings.services.jaeger import Jaeger
+from moorings.settings import Settings
+from moorings.target import Context, Release, Target
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a verb works with."""
+
+    context: Context
+    target: Target
+    jaeger: Jaeger
+    lock: Lock
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator set."""
+        return self.context.settings
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies."""
+        return self.context.layout
+
+    def release(self) -> Release:
+        """Return the release that the working tree and the settings make now."""
+        release = self.target.version()
+        env = service.environment(
+            self.settings,
+            self.layout,
+            release,
+            self.target.column,
+            self.jaeger.otlp_endpoint,
+            self.context.user,
+        )
+        return release.running_in(env)
+
+    def plan(self) -> lifecycle.Plan:
+        """Return how a deploy of it goes about it."""
+        return lifecycle.Plan(
+            lock=self.lock,
+            migrate=service.migrate_command(self.settings),
+            boot_timeout=self.settings.server.boot_timeout,
+            prove=lifecycle.prove,
+        )
+
+    def deploy(self) -> bool:
+        """Deploy the working tree; tell whether anything had to be done."""
+        return lifecycle.deploy(self.target, self.release(), self.plan())
+
+    def down(self, volumes: bool = False) -> None:
+        """Remove all of it; data is kept unless told."""
+        lifecycle.down(self.target, self.lock, volumes)
+        self.jaeger.stop(volumes)
+
+
+def open(
+    root: Path,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    target: str,
+    runner: Runner | None = None,
+    looks_only: bool = False,
+) -> Deployment:
+    """Put a deployment together; nothing is started.
+
+    :param flags: settings by key, over those of `moor.toml` and of `environ`.
+    :param looks_only: the verb changes nothing, so the machine's user is not made.
+    """
+    runner = runner or LocalRunner()
+    read = settings.load(root, environ, flags, targets.sections())
+    place = layout.of(read)
+    user = users.service_user(runner, place.state, make=not looks_only)
+    context = Context(read, runner, place, user)
+    return Deployment(
+        context=context,
+        target=targets.make(target, context),
+        jaeger=Jaeger(read.jaeger, runner, place, user),
+        lock=Lock(place.home / "lock"),
+    )

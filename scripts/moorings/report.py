@@ -1,0 +1,128 @@
+"""What the verbs show: one place for the look of tables and addresses."""
+
+from dataclasses import fields, is_dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from moorings import machine, tracing, ui
+from moorings.deployment import Deployment
+from moorings.errors import MoorError
+from moorings.settings import Settings
+from moorings.target import Instance, Target
+from moorings.tracing import Trace, Traces
+
+#: What `moor status` ends with where nothing runs, as `systemctl status` does.
+NOT_RUNNING = 3
+
+
+def deployed(made: Deployment, changed: bool) -> None:
+    """Say how a deploy ended."""
+    if made.context.runner.dry:
+        return
+    live = made.target.live()
+    version = live.version if live else ""
+    if not changed:
+        ui.good(f"release {version} runs already; nothing to do")
+    else:
+        ui.good(f"release {version} serves")
+    ui.say(f"  app     {made.target.endpoints().app}")
+
+
+def addresses(made: Deployment) -> None:
+    """Say where to go on from here."""
+    ui.say("Addresses", style="bold")
+    ui.say(f"  app     {made.target.endpoints().app}")
+    jaeger = made.jaeger
+    if jaeger.query_url:
+        kind = "UI" if jaeger.has_ui() else "query API, no web pages in this build: moor traces"
+        ui.say(f"  Jaeger  {jaeger.query_url}  ({kind})")
+
+
+def status(made: Deployment) -> int:
+    """Show what runs, where, as which user, and what was put on the machine."""
+    live = made.target.live()
+    ui.say(f"Deployment {made.layout.name} on {made.target.column}", style="bold")
+    if live is None:
+        ui.say("  the app does not run")
+    else:
+        ui.say(f"  release {live.version} at {made.target.endpoints().app}")
+        ui.out.print(_instances(made.target.instances()))
+    ui.say(f"  Jaeger  {made.jaeger.describe()}")
+    ui.say(f"  state   {made.layout.home}")
+    for item in machine.items(made.layout.state):
+        ui.say(f"  on this machine: {item.kind} {item.name}")
+    return 0 if live is not None else NOT_RUNNING
+
+
+def _instances(found: list[Instance]) -> Table:
+    table = Table(box=None, pad_edge=True)
+    for title in ("  role", "id", "user", "memory", "listens on"):
+        table.add_column(title)
+    for one in found:
+        memory = f"{one.memory / 2**20:.0f} MiB"
+        table.add_row(f"  {one.role}", one.id, one.user, memory, ", ".join(one.listens))
+    return table
+
+
+def query_url(made: Deployment) -> str:
+    """Return where to ask for traces.
+
+    :raises MoorError: where there is no such place.
+    """
+    if not made.jaeger.query_url:
+        raise MoorError(made.jaeger.source.why_no_trace, hint="set JAEGER_URL, or deploy --local")
+    return made.jaeger.query_url
+
+
+def traces(made: Deployment, limit: int) -> None:
+    """List the newest traces of the service."""
+    found = Traces(query_url(made)).newest(limit)
+    if not found:
+        ui.say("no traces yet")
+        return
+    ui.out.print(tracing.table(found))
+
+
+def trace(made: Deployment, shown: Trace) -> None:
+    """Show a trace as a tree, and its link where this Jaeger has pages."""
+    ui.say()
+    ui.out.print(tracing.render(shown))
+    link = made.jaeger.ui_link(shown.trace_id)
+    ui.say(f"  {link or f'moor trace {shown.trace_id}'}")
+    ui.say()
+
+
+def config(settings: Settings) -> None:
+    """Show every setting; what may hold a password shows none."""
+    parts: dict[str, object] = {
+        "deployment": settings.deployment,
+        "app": settings.app,
+        "server": settings.server,
+        "jaeger": settings.jaeger,
+        **settings.targets,
+    }
+    for name, part in parts.items():
+        ui.say(f"[{name}]", style="bold")
+        if not is_dataclass(part):
+            continue
+        for item in fields(part):
+            ui.say(f"{item.name} = {_shown(item.name, getattr(part, item.name))}")
+
+
+def _shown(name: str, value: object) -> str:
+    if name == "database_url" and value:
+        return '"[redacted]"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def needs(target: Target) -> None:
+    """Show a target and what it still wants here."""
+    missing = [need for need in target.needs() if not need.there]
+    ui.out.print(Text.assemble((f"{target.name:10}", "bold"), "ready" if not missing else ""))
+    for need in missing:
+        ui.say(f"  {need.what}: {need.how}")
+
+

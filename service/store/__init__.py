@@ -1,6 +1,6 @@
 """A small online grocery: the sample that Moorings runs. Any Flask app can take its place."""
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]
 
@@ -26,8 +26,6 @@ class SessionCookie(SecureCookieSessionInterface):
     """Sent over TLS only, wherever the client came over TLS."""
 
     def get_cookie_secure(self, app: Flask) -> bool:
-        from flask import request
-
         return request.is_secure
 
 

@@ -107,7 +107,7 @@ def get_order(number: str) -> OrderOut:
 
 
 @api.get("/orders")
-@operation(200, account=True)
+@operation(200, problems=(401,))
 def list_orders() -> Orders:
     """The newest hundred orders of the account."""
     user = current_user()

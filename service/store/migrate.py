@@ -77,7 +77,7 @@ def _use_wal(engine: Engine) -> None:
         time.sleep(0.05)
 
 
-def record(ctx: Any, step: Any, **_: Any) -> None:
+def record(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
     """Note a revision that was just applied, and whether its file declares it `expand`."""
     script = step.up_revision
     row = {"revision": script.revision, "down_revision": script.down_revision}

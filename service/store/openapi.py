@@ -4,8 +4,7 @@ One source for both, so that the document cannot drift from what the code accept
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, get_args, get_type_hints
@@ -19,50 +18,15 @@ from werkzeug.routing import BaseConverter
 
 from store.schemas import CART_ID, ORDER_NUMBER, SKU, Problem
 
-Answer = BaseModel | tuple[BaseModel, int] | tuple[BaseModel, int, dict[str, str]] | None
-PLACES = ("body", "query", "headers")
+Answer = BaseModel | tuple[BaseModel, int, dict[str, str]] | None
 PATHS = {"cart_id": CART_ID, "sku": SKU, "number": ORDER_NUMBER}
 CONVERTERS = {name: type(name, (BaseConverter,), {"regex": PATHS[name]}) for name in PATHS}
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What a view takes and may answer."""
-
-    name: str
-    text: str
-    takes: dict[str, type[BaseModel]]
-    gives: type[BaseModel] | None
-    statuses: tuple[int, ...]
-    problems: frozenset[int]
-    account: bool
-
-    def models(self) -> set[type[BaseModel]]:
-        return {Problem, *self.takes.values(), *([self.gives] if self.gives else [])}
-
-    def document(self) -> dict[str, Any]:
-        summary, _, text = self.text.partition("\n")
-        described: dict[str, Any] = {"operationId": self.name, "summary": summary}
-        described |= {"description": " ".join(text.split()), "responses": self._responses()}
-        described["parameters"] = [*self._parameters("query"), *self._parameters("headers")]
-        if "body" in self.takes:
-            content = {"application/json": {"schema": _reference(self.takes["body"])}}
-            described["requestBody"] = {"required": True, "content": content}
-        return described | ({"security": [{"session": []}]} if self.account else {})
-
-    def _responses(self) -> dict[str, Any]:
-        good = {str(status): _response(status, self.gives) for status in self.statuses}
-        return good | {str(status): _response(status, Problem) for status in sorted(self.problems)}
-
-    def _parameters(self, place: str) -> Iterable[dict[str, Any]]:
-        if place not in self.takes:
-            return
-        for name, schema in self.takes[place].model_json_schema()["properties"].items():
-            yield {"name": name, "in": place.removesuffix("s"), "schema": schema}
+REFERENCE = "#/components/schemas/{model}"
+BODY_PROBLEMS = (400, 413, 415)
 
 
 def operation(
-    *statuses: int, problems: tuple[int, ...] = (), account: bool = False
+    *statuses: int, problems: tuple[int, ...] = ()
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Turn `view(path parameters, body=, query=, headers=)` into a Flask view.
 
@@ -72,42 +36,29 @@ def operation(
 
     def decorate(view: Callable[..., Answer]) -> Callable[..., Response]:
         hints = get_type_hints(view)
-        takes = {name: hints[name] for name in PLACES if name in hints}
-        gives = next((m for m in (hints["return"], *get_args(hints["return"])) if _model(m)), None)
+        gives = (get_args(hints["return"]) or [hints["return"]])[0]
+        takes: dict[str, Any] = {
+            name: hints[name] for name in ("body", "query", "headers") if name in hints
+        }
+        refused = {503, *problems, *([422] if takes else []), *BODY_PROBLEMS * ("body" in takes)}
 
         @wraps(view)
         def wrapped(**path: Any) -> Response:
             given = {place: _read(place, model) for place, model in takes.items()}
             return _respond(view(**path, **given), statuses[0])
 
-        wrapped.__dict__["operation"] = Operation(
-            view.__name__,
-            view.__doc__ or "",
-            takes,
-            gives,
-            statuses,
-            frozenset({*problems, *_refusals(takes), *([401] if account else [])}),
-            account,
-        )
+        answers = dict.fromkeys(statuses, gives) | dict.fromkeys(sorted(refused), Problem)
+        wrapped.__dict__["models"] = {*answers.values(), *takes.values()}
+        wrapped.__dict__["operation"] = _describe(view, takes, answers)
         return wrapped
 
     return decorate
 
 
-def _model(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, BaseModel)
-
-
-def _refusals(takes: dict[str, type[BaseModel]]) -> set[int]:
-    body = {400, 413, 415} if "body" in takes else set()
-    return {503, *body, *({422} if takes else set())}
-
-
 def _read(place: str, model: type[BaseModel]) -> BaseModel:
-    if place == "query":
-        return model.model_validate(request.args.to_dict())
-    if place == "headers":
-        return model.model_validate(dict(request.headers))
+    if place != "body":
+        source = request.args if place == "query" else request.headers
+        return model.model_validate(dict(source.items()))
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
     return model.model_validate_json(request.get_data())
@@ -116,20 +67,39 @@ def _read(place: str, model: type[BaseModel]) -> BaseModel:
 def _respond(result: Answer, status: int) -> Response:
     if result is None:
         return Response(status=status)
-    model, *rest = result if isinstance(result, tuple) else (result, status)
-    return Response(model.model_dump_json(), *rest, content_type="application/json")
+    model, status, headers = result if isinstance(result, tuple) else (result, status, {})
+    return Response(model.model_dump_json(), status, headers, content_type="application/json")
 
 
-def _response(status: int, model: type[BaseModel] | None) -> dict[str, Any]:
-    described: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    if model is not None:
-        kind = "application/problem+json" if model is Problem else "application/json"
-        described["content"] = {kind: {"schema": _reference(model)}}
-    return described
+def _describe(
+    view: Callable[..., Any], takes: dict[str, type[BaseModel]], answers: dict[int, Any]
+) -> dict[str, Any]:
+    summary, _, text = (view.__doc__ or "").partition("\n")
+    described: dict[str, Any] = {
+        "operationId": view.__name__,
+        "summary": summary,
+        "description": " ".join(text.split()),
+        "parameters": [*_parameters("query", takes), *_parameters("headers", takes)],
+        "responses": {str(status): _response(status, answers[status]) for status in answers},
+    }
+    if "body" in takes:
+        described["requestBody"] = {"required": True, "content": _content(takes["body"])}
+    return described | ({"security": [{"session": []}]} if 401 in answers and not takes else {})
 
 
-def _reference(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
+def _parameters(place: str, takes: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
+    schemas = takes[place].model_json_schema()["properties"] if place in takes else {}
+    return [{"name": n, "in": place.removesuffix("s"), "schema": s} for n, s in schemas.items()]
+
+
+def _response(status: int, model: Any) -> dict[str, Any]:
+    content = {} if model is type(None) else {"content": _content(model)}
+    return {"description": HTTPStatus(status).phrase} | content
+
+
+def _content(model: type[BaseModel]) -> dict[str, Any]:
+    kind = "application/problem+json" if model is Problem else "application/json"
+    return {kind: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -139,31 +109,28 @@ def document(app: Flask) -> dict[str, Any]:
     spec.components.security_scheme("session", cookie)
     models: set[type[BaseModel]] = set()
     for rule in app.url_map.iter_rules():
-        found = getattr(app.view_functions[rule.endpoint], "operation", None)
-        if isinstance(found, Operation):
-            methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
-            operations = {method.lower(): found.document() for method in sorted(methods)}
+        view: Any = app.view_functions[rule.endpoint]
+        if hasattr(view, "operation"):
+            path = re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)
+            methods = {name.lower() for name in rule.methods or ()} - {"head", "options"}
+            operations = dict.fromkeys(sorted(methods), view.operation)
             spec.path(path, operations=operations, parameters=_in_path(rule.arguments))
-            models |= found.models()
-    _add_schemas(spec, models)
+            models |= view.models
+    _add_schemas(spec, models - {type(None)})
     return spec.to_dict()
 
 
 def _in_path(names: set[str]) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True}
-        | {"schema": {"type": "string", "pattern": f"^{PATHS[name]}$"}}
+        {"name": name, "in": "path", "schema": {"type": "string", "pattern": f"^{PATHS[name]}$"}}
         for name in sorted(names)
     ]
 
 
-def _add_schemas(spec: APISpec, models: set[type[BaseModel]]) -> None:
-    ordered = sorted(models, key=lambda model: model.__name__)
-    _, schema = models_json_schema(
-        [(model, "validation") for model in ordered],
-        ref_template="#/components/schemas/{model}",
-        by_alias=False,
+def _add_schemas(spec: APISpec, models: set[Any]) -> None:
+    ordered = sorted(models, key=lambda model: str(model.__name__))
+    _, found = models_json_schema(
+        [(model, "validation") for model in ordered], by_alias=False, ref_template=REFERENCE
     )
-    for name, definition in schema["$defs"].items():
-        spec.components.schema(name, definition)
+    for name, schema in found["$defs"].items():
+        spec.components.schema(name, schema)

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, current_app, render_template, request
 from pydantic import ValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -23,8 +23,6 @@ def init_app(app: Flask) -> None:
 
 
 def _http(error: HTTPException) -> Response:
-    if error.response is not None:
-        return Response(error.response.get_data(), error.response.status_code)
     status = error.code or 500
     answer = _answer(status, error.description or "", code=None)
     for name, value in error.get_headers():
@@ -51,16 +49,10 @@ def _invalid(error: ValidationError) -> Response:
 def _outage(error: Exception) -> Response:
     # The driver's own words may name hosts and users: they are for the log only.
     cause = getattr(error, "orig", None) or error
-    _log_outage(cause)
+    current_app.logger.error("database outage: %s: %s", type(cause).__name__, cause)
     answer = _answer(503, "The shop cannot reach its database. Try again soon.", code="outage")
     answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer
-
-
-def _log_outage(cause: BaseException) -> None:
-    from flask import current_app
-
-    current_app.logger.error("database outage: %s: %s", type(cause).__name__, cause)
 
 
 def _answer(

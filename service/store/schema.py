@@ -66,10 +66,10 @@ def _way(connection: Connection, current: str, head: str) -> dict[str, bool] | N
         return None
     recorded = {row.revision: row for row in connection.execute(select(REVISIONS))}
     way: dict[str, bool] = {}
-    step: str | None = current
+    step = current
     while step != head:
         if step not in recorded or step in way:
             return None
         way[step] = recorded[step].expand
-        step = recorded[step].down_revision
+        step = recorded[step].down_revision or ""
     return way

@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from store.carts import MAX_QUANTITY
 
@@ -25,6 +32,13 @@ Slug = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9-]*$")]
 Cents = Annotated[int, Field(ge=0, description="euro cents")]
 
 
+def _number(value: object) -> object:
+    # JSON knows one kind of number: 2.0 is an integer, "2" and true are not.
+    if isinstance(value, str | bool):
+        raise ValueError("should be a number")
+    return value
+
+
 class In(BaseModel):
     """A misspelt member is refused: silence would hide it."""
 
@@ -43,7 +57,9 @@ class ProductQuery(BaseModel):
 
 
 class Quantity(In):
-    quantity: int = Field(ge=0, le=MAX_QUANTITY, strict=True, description="0 takes it out")
+    quantity: Annotated[int, BeforeValidator(_number)] = Field(
+        ge=0, le=MAX_QUANTITY, description="0 takes it out"
+    )
 
 
 class Added(In):

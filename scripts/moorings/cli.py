@@ -61,7 +61,9 @@ def moor() -> None:
 
 @moor.command()
 @target_argument
-@click.option("--local", "is_local", is_flag=True, help="Start Jaeger, walk a tour, show its trace.")
+@click.option(
+    "--local", "is_local", is_flag=True, help="Start Jaeger, walk a tour, show its trace."
+)
 @dry_run
 @setting_options
 def deploy(target: str, is_local: bool, **options: Any) -> None:

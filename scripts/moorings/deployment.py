@@ -1,10 +1,12 @@
 """One deployment put together: its settings, its target, what it leans on."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import layout, lifecycle, service, settings, targets, users
+from moorings import layout, lifecycle, machine, service, settings, targets, users
+from moorings.errors import NotReadyError
 from moorings.layout import Layout
 from moorings.lock import Lock
 from moorings.runner import LocalRunner, Runner
@@ -34,7 +36,21 @@ class Deployment:
 
     def release(self) -> Release:
         """Return the release that the working tree and the settings make now."""
-        release = self.target.version()
+        return self._configured(self.target.version())
+
+    def reloaded(self) -> Release:
+        """Return the live release with the settings as they are now.
+
+        :raises NotReadyError: where nothing runs.
+        """
+        live = self.target.live()
+        if live is None:
+            raise NotReadyError(
+                "nothing runs that could be reloaded", hint=f"moor deploy {self.target.name}"
+            )
+        return self._configured(live)
+
+    def _configured(self, release: Release) -> Release:
         env = service.environment(
             self.settings,
             self.layout,
@@ -59,9 +75,21 @@ class Deployment:
         return lifecycle.deploy(self.target, self.release(), self.plan())
 
     def down(self, volumes: bool = False) -> None:
-        """Remove all of it; data is kept unless told."""
+        """Remove all of it; data, and the secrets that belong to it, are kept unless told."""
         lifecycle.down(self.target, self.lock, volumes)
         self.jaeger.stop(volumes)
+        if volumes and not self.context.runner.dry:
+            shutil.rmtree(self.layout.home, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Undo what was put on the machine for all deployments."""
+        if self.context.runner.dry:
+            return
+        for item in machine.items(self.layout.state):
+            self.context.runner.run(item.undo, timeout=60, check=False)
+        for folder in (self.layout.environments, self.layout.bin):
+            shutil.rmtree(folder, ignore_errors=True)
+        machine.write(self.layout.state, [])
 
 
 def open(

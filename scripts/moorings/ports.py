@@ -29,7 +29,8 @@ def is_free(host: str, port: int) -> bool:
 def holder(port: int) -> str:
     """Name the process that listens on a port, as far as this user may know."""
     for connection in psutil.net_connections("inet"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+        listens = connection.status == psutil.CONN_LISTEN and connection.laddr
+        if listens and listens.port == port:
             if connection.pid is None:
                 break
             return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"

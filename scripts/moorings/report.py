@@ -124,5 +124,3 @@ def needs(target: Target) -> None:
     ui.out.print(Text.assemble((f"{target.name:10}", "bold"), "ready" if not missing else ""))
     for need in missing:
         ui.say(f"  {need.what}: {need.how}")
-
-

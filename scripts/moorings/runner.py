@@ -171,7 +171,6 @@ def _popen(
     user: User | None,
     stdout: int,
 ) -> "subprocess.Popen[str]":
-    rights = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": []}
     try:
         return subprocess.Popen(
             list(argv),
@@ -184,7 +183,9 @@ def _popen(
             errors="replace",
             start_new_session=True,
             umask=0o022,
-            **rights,  # type: ignore[call-overload]
+            user=None if user is None else user.uid,
+            group=None if user is None else user.gid,
+            extra_groups=None if user is None else [],
         )
     except FileNotFoundError:
         raise NeedError(f"{argv[0]} is not installed, or {cwd} is not there") from None

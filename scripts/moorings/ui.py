@@ -87,8 +87,6 @@ def _beat(done: threading.Event, text: Callable[[], str]) -> None:
         say(f"… {text()}")
 
 
-def _spin(
-    done: threading.Event, update: Callable[[Text], None], text: Callable[[], str]
-) -> None:
+def _spin(done: threading.Event, update: Callable[[Text], None], text: Callable[[], str]) -> None:
     while not done.wait(0.5):
         update(Text(text()))

@@ -53,5 +53,3 @@ def hand_over(path: Path, user: User | None) -> Path:
     if user is not None and path.stat().st_uid != user.uid:
         os.chown(path, user.uid, user.gid)
     return path
-
-

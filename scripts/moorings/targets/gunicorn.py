@@ -201,7 +201,7 @@ class Gunicorn:
         """
         master = self.masters.get("live")
         if master is None:
-            raise NotReadyError("nothing runs that could be reloaded", hint="moor deploy gunicorn")
+            raise NotReadyError("the app ended before it could be reloaded", hint="moor logs")
         self._check(release)
         folder = Path(master.folder)
         before = frozenset(file.name for file in (folder / "ready").iterdir())

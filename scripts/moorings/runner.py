@@ -77,14 +77,14 @@ class Runner(Protocol):
         """Start a command that outlives moor, in a session of its own; return its pid."""
 
 
+#: Python warns of a process object that is dropped while its process runs, as these are meant to.
+_started: "list[subprocess.Popen[str]]" = []
+
+
 class LocalRunner:
     """Runs commands on this machine."""
 
     dry = False
-
-    def __init__(self) -> None:
-        """Keep what it starts: Python warns of a process object dropped while it runs."""
-        self._started: list[subprocess.Popen[str]] = []
 
     def run(
         self,
@@ -126,7 +126,7 @@ class LocalRunner:
         ui.command(argv)
         with log.open("ab") as stream:
             process = _popen(argv, cwd, env, user, stream.fileno())
-        self._started.append(process)
+        _started.append(process)
         return process.pid
 
 

@@ -1,0 +1,51 @@
+# Gunicorn's settings. By hand, from the clone:
+#   PYTHONPATH=service gunicorn -c deploy/gunicorn/gunicorn.conf.py runtime.wsgi:application
+# What differs from one installation to the next comes from the environment (see README.md).
+import os
+
+from runtime import settings
+from runtime.boot import errors_in_one_line
+from runtime.servers import gunicorn as hooks
+
+with errors_in_one_line():
+    settings.read()  # what the workers will read: a wrong value stops the server here, once
+    workers = settings.whole(os.environ, "WEB_CONCURRENCY", 2, "workers", least=1)
+    threads = settings.whole(os.environ, "THREADS", 4, "threads", least=1)
+    graceful_timeout = settings.whole(os.environ, "GRACEFUL_TIMEOUT", 30, "seconds", least=1)
+    keepalive = settings.whole(os.environ, "KEEP_ALIVE", 5, "seconds")
+    timeout = settings.whole(os.environ, "TIMEOUT", 60, "seconds")
+
+bind = os.environ.get("BIND") or "127.0.0.1:8000"
+# Threads: a sync worker resets the connections that wait in its queue when it stops.
+worker_class = os.environ.get("WORKER_CLASS") or "gthread"
+proc_name = f"moorings {os.environ.get('RELEASE', '')}".strip()
+
+# Each worker loads the app itself: no database connection or exporter thread crosses a fork.
+preload_app = False
+# The heartbeat in memory: on a slow or full disk healthy workers would be killed.
+worker_tmp_dir = hooks.memory_folder()
+# It would write below the home folder, which the service's user need not have.
+control_socket_disable = True
+
+# Requests that no client of ours sends: refused before they reach the app.
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 16380
+
+# Nobody may set the scheme: PROXY_HOPS alone says who speaks for the client. An empty list of
+# headers, as connections over a Unix socket are trusted whatever the list of addresses says.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
+forwarder_headers = ""
+header_map = "drop"
+
+# One stream for all lines; the runtime writes the access lines, with their traces.
+logger_class = hooks.Logger
+accesslog = None
+
+on_starting = hooks.on_starting
+post_fork = hooks.post_fork
+post_worker_init = hooks.post_worker_init
+worker_exit = hooks.worker_exit
+child_exit = hooks.child_exit
+on_exit = hooks.on_exit

@@ -1,0 +1,1 @@
+"""The production shell that every server loads around any WSGI application."""

@@ -1,0 +1,90 @@
+"""Prometheus metrics, named by OpenTelemetry's conventions and summed over a server's workers."""
+
+import os
+from pathlib import Path
+
+from runtime.settings import Settings
+
+# The bounds that OpenTelemetry's HTTP conventions advise, in seconds.
+_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics:
+    """The runtime's own metrics; the app's, made with prometheus_client, appear beside them."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.metrics_dir:
+            # prometheus_client reads this when it is first imported, hence the late import.
+            os.environ[_VARIABLE] = str(settings.metrics_dir)
+            settings.metrics_dir.mkdir(parents=True, exist_ok=True)
+        from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+        self._own = REGISTRY if not settings.metrics_dir else None
+        registry = self._own or CollectorRegistry()
+        self.duration = Histogram(
+            "http_server_request_duration_seconds",
+            "Time from the first byte of a request to the end of its answer.",
+            ("http_request_method", "http_route", "http_response_status_code"),
+            buckets=_BOUNDS,
+            registry=registry,
+        )
+        self.active = Gauge(
+            "http_server_active_requests",
+            "Requests that are being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.exported = Counter(
+            "otel_spans_exported", "Spans that the collector took.", registry=registry
+        )
+        self.dropped = Counter(
+            "otel_spans_dropped",
+            "Spans that were lost: no room in the queue, or not taken by the collector.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in ("queue_full", "export_failed"):
+            self.dropped.labels(reason)  # shown as 0 before the first loss
+        build = Gauge(
+            "moorings_build_info",
+            "Always 1; the labels say what runs.",
+            ("release", "commit", "server"),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        build.labels(settings.release, settings.commit, settings.server).set(1)
+        self._timers: dict[tuple[str, str, int], Histogram] = {}
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request."""
+        key = (method, route, status)
+        timer = self._timers.get(key)
+        if timer is None:
+            # Looking a child up by its labels costs more than observing it.
+            timer = self._timers[key] = self.duration.labels(method, route, str(status))
+        timer.observe(seconds)
+
+    def render(self) -> tuple[bytes, str]:
+        """Return Prometheus text, over all workers, and its media type."""
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        registry = self._own
+        if registry is None:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder of a server's metrics, without what an earlier server left in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("*.db"):
+        left.unlink(missing_ok=True)
+
+
+def forget(folder: Path, pid: int) -> None:
+    """Drop the gauges of a worker that has ended; its counters stay in the sums."""
+    for left in folder.glob(f"gauge_live*_{pid}.db"):
+        left.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""Gunicorn's side: the hooks and the log that deploy/gunicorn/gunicorn.conf.py names."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gunicorn import glogging
+
+from runtime import logs, metrics, settings, tracing
+
+# What a stopping worker needs after its last request: its loop looks at the clock once a second.
+_RESERVE = 1 + int(tracing.FLUSH_SECONDS)
+_MEMORY = Path("/dev/shm")
+
+
+class Logger(glogging.Logger):
+    """Gunicorn's own messages in the lines of the service; the runtime writes the access lines."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        lines = logs.Lines(settings.read())
+        self.error_log.setLevel(lines.level)
+        self.error_log.handlers[:] = [logs.handler(lines)]
+
+
+def memory_folder() -> str | None:
+    """Return a folder in memory for the heartbeat files: on a slow disk workers seem to hang."""
+    return str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None
+
+
+def metrics_folder() -> Path:
+    """Return METRICS_DIR; without one, a new folder that lasts as long as the server."""
+    if not os.environ.get("METRICS_DIR"):
+        made = tempfile.mkdtemp(prefix="moorings-metrics-", dir=memory_folder())
+        os.environ["METRICS_DIR"] = made
+        os.environ["MOORINGS_METRICS_MADE"] = made
+    return Path(os.environ["METRICS_DIR"])
+
+
+def on_starting(_arbiter: Any) -> None:
+    """Begin with empty sums."""
+    metrics.prepare(metrics_folder())
+
+
+def post_fork(_arbiter: Any, worker: Any) -> None:
+    """Let a worker that runs into the grace period's end send its spans before it is killed."""
+    grace = worker.cfg.graceful_timeout
+    worker.cfg.set("graceful_timeout", int(max(grace / 2, grace - _RESERVE)))
+
+
+def post_worker_init(worker: Any) -> None:
+    """Say that this worker serves, to whoever watches READY_DIR."""
+    if folder := os.environ.get("READY_DIR"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        Path(folder, str(worker.pid)).touch()
+
+
+def worker_exit(_arbiter: Any, worker: Any) -> None:
+    """Send the last spans: gunicorn ends without Python's exit handlers where requests hang."""
+    _not_ready(worker.pid)
+    tracing.flush()
+
+
+def child_exit(_arbiter: Any, worker: Any) -> None:
+    """Clear up in the master after a worker, which may have been killed."""
+    _not_ready(worker.pid)
+    metrics.forget(metrics_folder(), worker.pid)
+
+
+def on_exit(_arbiter: Any) -> None:
+    """Remove the metrics' folder, where it was made here."""
+    if made := os.environ.get("MOORINGS_METRICS_MADE"):
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _not_ready(pid: int) -> None:
+    if folder := os.environ.get("READY_DIR"):
+        with contextlib.suppress(OSError):
+            Path(folder, str(pid)).unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""What the service reads from its environment, read once; a wrong value is named in one line."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+EXPORTERS = ("otlp", "console", "none")
+LEVELS = ("debug", "info", "warning", "error", "critical")
+FORMATS = ("auto", "json", "text")
+
+
+class SettingError(Exception):
+    """A variable that cannot be understood; its text names the variable and what it should be."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The runtime's settings; each field is the variable of the same name in capitals."""
+
+    app: str = "store:create_app()"
+    ready: str = ""
+    release: str = "unreleased"
+    commit: str = ""
+    server: str = "wsgi"
+    probe: bool = False
+    health_prefix: str = ""
+    log_format: str = "auto"
+    log_level: str = "info"
+    proxy_hops: int = 0
+    max_body_bytes: int = 100 * 1024 * 1024
+    metrics_dir: Path | None = None
+    otel_traces_exporter: tuple[str, ...] = ("otlp",)
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the environment; raises SettingError for the first value that is wrong."""
+    default = Settings()
+    _only_http(environ)
+    folder = environ.get("METRICS_DIR", "")
+    return Settings(
+        app=environ.get("APP") or default.app,
+        ready=environ.get("READY", ""),
+        release=environ.get("RELEASE") or default.release,
+        commit=environ.get("COMMIT", ""),
+        server=environ.get("SERVER") or default.server,
+        probe=switch(environ, "PROBE"),
+        health_prefix=_prefix(environ, "HEALTH_PREFIX"),
+        log_format=_choice(environ, "LOG_FORMAT", FORMATS, default.log_format),
+        log_level=_choice(environ, "LOG_LEVEL", LEVELS, default.log_level),
+        proxy_hops=whole(environ, "PROXY_HOPS", default.proxy_hops, "trusted proxies"),
+        max_body_bytes=whole(environ, "MAX_BODY_BYTES", default.max_body_bytes, "bytes"),
+        metrics_dir=Path(folder) if folder else None,
+        otel_traces_exporter=_exporters(environ, default.otel_traces_exporter),
+    )
+
+
+def whole(environ: Mapping[str, str], name: str, default: int, unit: str, least: int = 0) -> int:
+    """Return a whole number of `unit`, at least `least`; raises SettingError."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    # isdecimal alone takes other scripts' digits, which nobody means.
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
+        bound = f" of at least {least}" if least else ""
+        raise SettingError(f"{name}: should be a whole number of {unit}{bound}, not {text!r}")
+    return int(text)
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether `name` is 1; empty and 0 are off; raises SettingError for all else."""
+    text = environ.get(name, "").strip()
+    if text not in ("", "0", "1"):
+        raise SettingError(f"{name}: should be 1 or 0, not {text!r}")
+    return text == "1"
+
+
+def _choice(environ: Mapping[str, str], name: str, known: tuple[str, ...], default: str) -> str:
+    text = environ.get(name, "").strip().lower() or default
+    if text not in known:
+        raise SettingError(f"{name}: should be one of {', '.join(known)}, not {text!r}")
+    return text
+
+
+def _prefix(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(name, "").rstrip("/")
+    if text and not text.startswith("/"):
+        raise SettingError(f"{name}: should begin with '/', not {text!r}")
+    return text
+
+
+def _exporters(environ: Mapping[str, str], default: tuple[str, ...]) -> tuple[str, ...]:
+    name = "OTEL_TRACES_EXPORTER"
+    text = environ.get(name, "").strip()
+    chosen = tuple(part.strip() for part in text.split(",")) if text else default
+    for part in chosen:
+        if part not in EXPORTERS:
+            raise SettingError(f"{name}: should be one of {', '.join(EXPORTERS)}, not {part!r}")
+    return tuple(part for part in chosen if part != "none")
+
+
+def _only_http(environ: Mapping[str, str]) -> None:
+    """Refuse gRPC: its threads do not survive the forks of the servers (see the README)."""
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        text = environ.get(name, "").strip()
+        if text not in ("", "http/protobuf"):
+            raise SettingError(f"{name}: should be http/protobuf, not {text!r}")

@@ -1,0 +1,342 @@
+"""One span, one metric and one log line for each request; a clean 500 for what the app lets out.
+
+The lean way: one light object is start_response, the body's iterator and the span's owner at once.
+"""
+
+import errno
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from opentelemetry import context as contexts
+from opentelemetry import propagate, trace
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from runtime import problems
+from runtime.logs import Lines
+from runtime.metrics import Metrics
+
+EXCHANGE = "moorings.exchange"
+_METHODS = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
+)
+_LONGEST = 256
+_log = logging.getLogger("runtime")
+
+
+class Telemetry:
+    """The layer that sees every request but those of `untraced` paths."""
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        tracer: trace.Tracer,
+        metrics: Metrics,
+        lines: Lines,
+        server: str = "",
+        untraced: frozenset[str] = frozenset(),
+    ) -> None:
+        self._app = app
+        self._untraced = untraced
+        self.tracer = tracer
+        self.metrics = metrics
+        self.lines = lines
+        self.server = server
+        # Nothing to read where none of the headers that the propagators know has come.
+        self.headers = [_key(field) for field in propagate.get_global_textmap().fields]
+        _watch_flask()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") in self._untraced:
+            return self._app(environ, start_response)
+        return Exchange(self, environ, start_response).run(self._app, environ)
+
+
+class Exchange:
+    """One request and its answer, from the first byte to close()."""
+
+    __slots__ = (
+        "_body", "_complete", "_context", "_headers", "_layer", "_pieces", "_respond", "_started",
+        "_status", "address", "bytes", "error", "finished", "method", "path", "route", "span",
+        "status", "trace_id",
+    )  # fmt: skip
+
+    def __init__(
+        self, layer: Telemetry, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> None:
+        self._started = time.perf_counter()
+        self._layer = layer
+        self._respond = start_response
+        self._body: Iterable[bytes] = ()
+        self._pieces: Iterator[bytes] = iter(())
+        self._status = ""
+        self._headers: list[tuple[str, str]] | None = None
+        self._complete = self.finished = False
+        self.status = self.bytes = 0
+        self.route = self.error = ""
+        method = environ["REQUEST_METHOD"]
+        self.method = method if method in _METHODS else "_OTHER"
+        self.path = _decode(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+        self.address = environ.get("REMOTE_ADDR", "")
+        self._begin(environ)
+
+    def _begin(self, environ: WSGIEnvironment) -> None:
+        layer = self._layer
+        layer.metrics.active.inc()
+        parent = contexts.Context()
+        if any(key in environ for key in layer.headers):
+            parent = propagate.extract(environ, parent, _GETTER)
+        self.span = layer.tracer.start_span(
+            self.method, parent, SpanKind.SERVER, self._attributes(environ)
+        )
+        self._context = trace.set_span_in_context(self.span, parent)
+        context = self.span.get_span_context()
+        self.trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else ""
+        environ[problems.TRACE_ID] = self.trace_id
+        environ[EXCHANGE] = self
+
+    def _attributes(self, environ: WSGIEnvironment) -> dict[str, str | int]:
+        name = environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or ""
+        host, _, port = name.partition(":")
+        port = port or environ.get("SERVER_PORT", "")
+        found: dict[str, str | int] = {
+            "http.request.method": self.method,
+            # The query is left out: it may hold secrets.
+            "url.path": self.path,
+            "url.scheme": environ.get("wsgi.url_scheme", ""),
+            "server.address": host[:_LONGEST],
+            "client.address": self.address,
+            "user_agent.original": environ.get("HTTP_USER_AGENT", "")[:_LONGEST],
+            "network.protocol.version": environ.get("SERVER_PROTOCOL", "").partition("/")[2],
+            "webengine.name": self._layer.server,
+        }
+        if port.isdecimal():
+            found["server.port"] = int(port)
+        if self.method == "_OTHER":
+            found["http.request.method_original"] = environ["REQUEST_METHOD"][:_LONGEST]
+        return {name: value for name, value in found.items() if value != ""}
+
+    def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> "Exchange":
+        """Call the app; what it answers is read through this object."""
+        token = contexts.attach(self._context)
+        try:
+            self._call(app, environ)
+        except BaseException:
+            # Nobody will call close(): the answer is cut, or the server ends this worker.
+            self._finish()
+            raise
+        finally:
+            contexts.detach(token)
+        return self
+
+    def _call(self, app: WSGIApplication, environ: WSGIEnvironment) -> None:
+        try:
+            self._body = app(environ, self.start_response)
+            self._pieces = iter(self._body)
+        except Exception as error:
+            self._pieces = iter((self._fail(error),))
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Keep the answer's head until its first piece: till then an error may still replace it."""
+        if exc_info and self._begun():
+            raise exc_info[1].with_traceback(exc_info[2])
+        if self._headers is not None and not exc_info:
+            raise AssertionError("start_response was called twice")
+        self._status, self._headers = status, headers
+        self.status = int(status[:3])
+        # Flask forgets the route when it leaves the request, which is before the first piece.
+        self.route = _flask_route()
+        return self._write
+
+    def _write(self, data: bytes, /) -> object:
+        """WSGI's old imperative way to answer."""
+        write = self._commit()
+        self.bytes += len(data)
+        return write(data) if write else None
+
+    def _begun(self) -> bool:
+        return self._headers is None and self.status != 0
+
+    def _commit(self) -> Callable[[bytes], object] | None:
+        """Hand the answer's head to the server, once."""
+        if self._headers is None:
+            return None
+        headers = [*self._headers, *self._traceresponse()]
+        self._headers = None
+        try:
+            return self._respond(self._status, headers)
+        except Exception as error:
+            # A header that the server refuses: it answers 500 itself.
+            self.note(error)
+            self.status = 500
+            raise
+
+    def _traceresponse(self) -> list[tuple[str, str]]:
+        if not self.trace_id:
+            return []
+        context = self.span.get_span_context()
+        span_id = trace.format_span_id(context.span_id)
+        return [("traceresponse", f"00-{self.trace_id}-{span_id}-{context.trace_flags:02x}")]
+
+    def __iter__(self) -> "Exchange":
+        return self
+
+    def __next__(self) -> bytes:
+        token = contexts.attach(self._context)
+        try:
+            piece = self._next()
+        except StopIteration:
+            self._complete = True
+            self._commit()
+            raise
+        finally:
+            contexts.detach(token)
+        self._commit()
+        self.bytes += len(piece)
+        return piece
+
+    def _next(self) -> bytes:
+        try:
+            piece = next(self._pieces, None)
+            if not self.status:
+                raise AssertionError("the application did not call start_response")
+        except Exception as error:
+            return self._fail(error)
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def _fail(self, error: Exception) -> bytes:
+        """Log, record and answer what left the app; an answer that has begun is cut instead."""
+        problem = problems.of(error, self.trace_id)
+        expected = not problem.status.startswith("5")
+        if not expected:
+            self.note(error)
+            _log.error("%s %s failed", self.method, self.path, exc_info=error)
+        if self._begun():
+            # Servers take this for a client that went: they close, and don't log it once more.
+            raise ConnectionResetError(errno.ECONNRESET, "answer cut: the app failed") from error
+        self._status, self._headers = problem.status, problem.headers
+        self.status = int(problem.status[:3])
+        self._pieces = iter(())
+        return b"" if self.method == "HEAD" else problem.body
+
+    def note(self, error: BaseException) -> None:
+        """Record an exception of the app on the span, once."""
+        if not self.error:
+            self.error = type(error).__qualname__
+            self.span.record_exception(error)
+
+    def close(self) -> None:
+        """Called by the server when it is done, also when the client went before the end."""
+        token = contexts.attach(self._context)
+        try:
+            close = getattr(self._body, "close", None)
+            if close:
+                close()
+        except Exception as error:
+            self.note(error)
+            _log.error("%s %s failed after its answer", self.method, self.path, exc_info=error)
+        finally:
+            contexts.detach(token)
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.finished:
+            return
+        self.finished = True
+        seconds = time.perf_counter() - self._started
+        self._layer.metrics.active.dec()
+        self._layer.metrics.observe(self.method, self.route, self.status, seconds)
+        self._end_span()
+        self._log_line(seconds)
+
+    def _end_span(self) -> None:
+        span = self.span
+        if span.is_recording():
+            span.set_attribute("http.response.status_code", self.status)
+            if self.route:
+                span.set_attribute("http.route", self.route)
+            span.update_name(" ".join(filter(None, (self._verb(), self.route))))
+            if self.error or self.status >= 500:
+                span.set_attribute("error.type", self.error or str(self.status))
+                span.set_status(StatusCode.ERROR)
+            if not self._complete:
+                span.set_attribute("moorings.response.incomplete", True)
+        span.end()
+
+    def _verb(self) -> str:
+        return "HTTP" if self.method == "_OTHER" else self.method
+
+    def _log_line(self, seconds: float) -> None:
+        if self._layer.lines.level > logging.INFO:
+            return
+        context = self.span.get_span_context()
+        fields: dict[str, Any] = {
+            "message": f"{self.method} {self.path} {self.status}",
+            "method": self.method,
+            "path": self.path,
+            "route": self.route,
+            "status": self.status,
+            "duration_ms": round(seconds * 1000, 3),
+            "bytes": self.bytes,
+            "client": self.address,
+            "error": self.error,
+            "trace_id": self.trace_id,
+            "span_id": trace.format_span_id(context.span_id) if self.trace_id else "",
+        }
+        if not self._complete:
+            fields["incomplete"] = True
+        self._layer.lines.write(time.time(), "error" if self.status >= 500 else "info", fields)
+
+
+class _EnvironGetter(Getter[WSGIEnvironment]):
+    """Reads a request's headers for the propagators."""
+
+    def get(self, carrier: WSGIEnvironment, key: str) -> list[str] | None:
+        value = carrier.get(_key(key))
+        return None if value is None else [value]
+
+    def keys(self, carrier: WSGIEnvironment) -> list[str]:
+        return [name[5:].lower().replace("_", "-") for name in carrier if name.startswith("HTTP_")]
+
+
+_GETTER = _EnvironGetter()
+
+
+def _key(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+def _decode(path: str) -> str:
+    """WSGI's paths are bytes in disguise."""
+    return path[:_LONGEST].encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _flask_route() -> str:
+    """Return the rule that Flask matched, or nothing where another framework answers."""
+    flask = sys.modules.get("flask")
+    if flask is None or not flask.has_request_context():
+        return ""
+    rule = flask.request.url_rule
+    return str(rule.rule) if rule else ""
+
+
+def _watch_flask() -> None:
+    """See the exceptions that Flask turns into a 500 itself."""
+    flask = sys.modules.get("flask")
+    if flask is not None:
+        flask.got_request_exception.connect(_note_flask)
+
+
+def _note_flask(_sender: object, exception: BaseException, **_more: object) -> None:
+    flask = sys.modules["flask"]
+    exchange = flask.request.environ.get(EXCHANGE) if flask.has_request_context() else None
+    if isinstance(exchange, Exchange):
+        exchange.note(exception)

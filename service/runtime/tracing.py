@@ -1,0 +1,161 @@
+"""The standard OpenTelemetry SDK, set up for a server that forks, drains and must not be slowed."""
+
+import atexit
+import functools
+import importlib.util
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SpanExporter,
+    SpanExportResult,
+)
+
+from runtime.metrics import Metrics
+from runtime.settings import Settings
+
+# A collector that is down may hold a worker's exit for this long; requests that end after the
+# first flush have what is left of it, and this much at least.
+FLUSH_SECONDS = 3.0
+_LAST_SECONDS = 0.5
+_MAX_QUEUE = 2048
+_log = logging.getLogger("runtime.tracing")
+
+
+class Ledger(SpanExporter):
+    """Counts what becomes of the spans that `inner` is given."""
+
+    def __init__(self, inner: SpanExporter, metrics: Metrics) -> None:
+        self._inner = inner
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self.waiting = 0
+
+    def enqueue(self, room: int) -> None:
+        """Count a span that ended; a full queue drops its oldest one."""
+        with self._lock:
+            if self.waiting < room:
+                self.waiting += 1
+                return
+        self._metrics.dropped.labels("queue_full").inc()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        with self._lock:
+            self.waiting -= len(spans)
+        result = self._inner.export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self._metrics.exported.inc(len(spans))
+        else:
+            self._metrics.dropped.labels("export_failed").inc(len(spans))
+        return result
+
+    def shutdown(self) -> None:
+        self._inner.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return self._inner.force_flush(timeout_millis)
+
+
+class CountedProcessor(BatchSpanProcessor):
+    """The SDK's batch processor, which drops in silence, with a ledger beside it."""
+
+    def __init__(self, ledger: Ledger, room: int) -> None:
+        super().__init__(ledger, max_queue_size=room)
+        self._ledger = ledger
+        self._room = room
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context and span.context.trace_flags.sampled:
+            self._ledger.enqueue(self._room)
+        super().on_end(span)
+
+
+def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
+    """Set the process's tracer provider up, flushed at its exit; returns the runtime's tracer.
+
+    To be called in the process that serves, after any fork: the resource names its pid.
+    """
+    provider = make_provider(settings, metrics)
+    trace.set_tracer_provider(provider)
+    atexit.register(close, provider)
+    _trace_database()
+    return provider.get_tracer("moorings.runtime", settings.release)
+
+
+def make_provider(settings: Settings, metrics: Metrics) -> TracerProvider:
+    """Build a provider with the exporters of OTEL_TRACES_EXPORTER; the caller closes it."""
+    # The SDK's own exit handler waits 30 s for a collector that does not answer.
+    provider = TracerProvider(resource=_resource(settings), shutdown_on_exit=False)
+    for name in settings.otel_traces_exporter:
+        inner = OTLPSpanExporter() if name == "otlp" else ConsoleSpanExporter()
+        room = int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") or _MAX_QUEUE)
+        provider.add_span_processor(CountedProcessor(Ledger(inner, metrics), room))
+    return provider
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> None:
+    """Send the spans that have ended; gives up after `seconds`."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        _exit_began()
+        # The SDK ignores the timeout that force_flush is given, hence the thread.
+        _within(seconds, provider.force_flush)
+
+
+def close(provider: TracerProvider) -> None:
+    """Flush and end `provider`, in what is left of an exit's FLUSH_SECONDS."""
+    spent = time.monotonic() - _exit_began()
+    _within(max(_LAST_SECONDS, FLUSH_SECONDS - spent), provider.shutdown)
+
+
+@functools.cache
+def _exit_began() -> float:
+    return time.monotonic()
+
+
+def _within(seconds: float, action: Callable[[], object]) -> None:
+    thread = threading.Thread(target=action, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        # Python 3.12 and newer start no thread while they exit: then the SDK's own limits hold.
+        action()
+    else:
+        thread.join(seconds)
+
+
+def _resource(settings: Settings) -> Resource:
+    """Name this worker; what the OTEL_ variables say wins."""
+    module = settings.app.partition(":")[0]
+    own: dict[str, str | int] = {
+        "service.name": module.partition(".")[0],
+        "service.version": settings.release,
+        "service.instance.id": str(uuid.uuid4()),
+        "process.pid": os.getpid(),
+        "webengine.name": settings.server,
+    }
+    return Resource.create(own).merge(OTELResourceDetector().detect())
+
+
+def _trace_database() -> None:
+    """Give SQLAlchemy's statements spans, where there is SQLAlchemy; parameters stay out."""
+    if importlib.util.find_spec("sqlalchemy") is None:
+        return
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+    try:
+        # It declares "< 2.1" but works with 2.1; a unit test watches that.
+        SQLAlchemyInstrumentor().instrument(skip_dep_check=True)
+    except ImportError as error:
+        _log.warning("SQLAlchemy is not traced in full: %s", error)

@@ -1,0 +1,30 @@
+"""`runtime.wsgi:application`, what every WSGI server loads: APP inside the runtime's layers."""
+
+from wsgiref.types import WSGIApplication
+
+from runtime import health, limits, loader, logs, metrics, proxies, settings, telemetry, tracing
+from runtime.boot import errors_in_one_line
+
+
+def build(config: settings.Settings) -> WSGIApplication:
+    """Build the layers from the inside out; a request meets the last line first."""
+    lines = logs.configure(config)
+    sums = metrics.Metrics(config)
+    tracer = tracing.start(config, sums)  # before the app, so that its database is traced
+
+    app = loader.load_app(config.app)
+    check = loader.load_check(config.ready) if config.ready else None
+    if config.probe:
+        from runtime import probe
+
+        app = probe.Mount(app, config.release)
+    app = health.Health(app, config, sums, check)
+    if config.max_body_bytes:
+        app = limits.BodyLimit(app, config.max_body_bytes)
+    untraced = frozenset(health.paths(config))
+    app = telemetry.Telemetry(app, tracer, sums, lines, config.server, untraced)
+    return proxies.trust(app, config.proxy_hops)
+
+
+with errors_in_one_line():
+    application = build(settings.read())

@@ -57,6 +57,8 @@ controls: environment  ## Show that each check turns red on its bad configuratio
 	@$(PYTEST) tests/controls
 environment:  ## Make the environment of the tools in .venv
 	@MOORINGS_DEV=1 ./moor --only-environment
+docs: environment  ## Write docs/settings.md anew from the code
+	@PYTHONPATH=scripts .venv/bin/python -m moorings.settings_page > docs/settings.md
 lock:  ## Write the lock files anew (needs uv)
 	@scripts/lock.sh
 
@@ -68,4 +70,4 @@ help:  ## Show this help
 	@printf '\nTARGET: $(TARGETS)\n'
 
 .PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) reload config \
-  test lint unit contract controls environment lock help
+  test lint unit contract controls environment docs lock help

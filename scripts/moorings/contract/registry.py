@@ -1,0 +1,93 @@
+"""The checks by their ids: what each proves, what it needs, and what must turn it red."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moorings.errors import UsageError
+
+if TYPE_CHECKING:
+    from moorings.contract.column import Column
+
+Run = Callable[["Column"], str]
+
+#: What a check may need, in the words of the report where a column cannot have it.
+NEEDS: Mapping[str, str] = {
+    "runtime": "the runtime's routes /readyz and /version",
+    "store": "the sample store as the app",
+    "probe": "the probe app, which a deployment of the check's own has",
+    "process": "the target's processes and log lines on this machine",
+    "deploy": "a deployment of its own, which it may stop (moor check TARGET)",
+    "traces": "a Jaeger to ask (--jaeger URL)",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim about a deployment, and the function that tries to refute it."""
+
+    id: str
+    proves: str
+    run: Run
+    needs: frozenset[str] = frozenset()
+    control: str = ""
+    """Name of the bad configuration that it must catch."""
+    no_control: str = ""
+    """Why there is none, where there is none."""
+    quick: bool = False
+    """Needs neither load nor a restart: asked of a deployment in use."""
+
+    def __str__(self) -> str:
+        return self.id
+
+
+_known: dict[str, Check] = {}
+
+
+def check(
+    id: str,
+    *,
+    proves: str,
+    needs: Iterable[str] = (),
+    control: str = "",
+    no_control: str = "",
+    quick: bool = False,
+) -> Callable[[Run], Run]:
+    """Register a function as a check; it returns its figure, or raises `CheckFailed`."""
+
+    def register(run: Run) -> Run:
+        if id in _known:
+            raise ValueError(f"two checks are called {id}")
+        if unknown := set(needs) - set(NEEDS):
+            raise ValueError(f"{id} needs {', '.join(unknown)}, which no column can have")
+        _known[id] = Check(id, proves, run, frozenset(needs), control, no_control, quick)
+        return run
+
+    return register
+
+
+def load() -> list[Check]:
+    """Return every check, in the order in which the modules declare them."""
+    from moorings.contract import checks
+
+    for module in pkgutil.iter_modules(checks.__path__):
+        importlib.import_module(f"{checks.__name__}.{module.name}")
+    return list(_known.values())
+
+
+def choose(checks: Sequence[Check], only: Sequence[str] = (), quick: bool = False) -> list[Check]:
+    """Return the checks that were asked for.
+
+    :raises UsageError: naming the nearest id of one that does not exist.
+    """
+    ids = [item.id for item in checks]
+    for wanted in only:
+        if wanted not in ids:
+            near = difflib.get_close_matches(wanted, ids, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"no check {wanted!r}{meant}", hint=f"checks: {', '.join(ids)}")
+    chosen = [item for item in checks if not only or item.id in only]
+    return [item for item in chosen if item.quick or not quick]

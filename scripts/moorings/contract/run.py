@@ -1,0 +1,157 @@
+"""One run of the contract: on what, which checks; pytest is the engine."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from moorings import deployment, targets, ui
+from moorings.contract import registry
+from moorings.contract.column import Column, Live, Own
+from moorings.contract.outcome import Limit, Verdict
+from moorings.contract.registry import Check
+from moorings.contract.report import Record
+from moorings.contract.site import HEALTHY, Tamper, Yard
+from moorings.contract.wire import WireError, ask
+from moorings.errors import MoorError, UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+REPORTS = ROOT / "reports"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is asked for; `column` makes it something that checks can run on."""
+
+    target: str = ""
+    flags: Mapping[str, object] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    quick: bool = False
+    url: str = ""
+    jaeger: str = ""
+    tamper: Tamper = HEALTHY
+
+    def checks(self) -> list[Check]:
+        """Return the checks that are asked for.
+
+        :raises UsageError: for an id that no check has.
+        """
+        return registry.choose(registry.load(), self.only, self.quick)
+
+    def column(self) -> Column:
+        """Return the column. Nothing is started before a check asks for it."""
+        if self.url:
+            return remote(self.url, self.jaeger)
+        return self._live() if self.quick else self._own()
+
+    def repeat(self, check: str) -> str:
+        """Return the command that repeats one check alone."""
+        if self.url:
+            jaeger = f" --jaeger {self.jaeger}" if self.jaeger else ""
+            return f"moor check --url {self.url}{jaeger} --only {check}"
+        quick = " --quick" if self.quick else ""
+        return f"moor check {self.target}{quick} --only {check}"
+
+    def _live(self) -> Live:
+        made = deployment.open(ROOT, os.environ, self.flags, self.target, looks_only=True)
+        name, limits = made.target.column, _limits(self.target)
+        return Live(name, self.target, "quick", limits=limits, deployment=made)
+
+    def _own(self) -> Own:
+        yard = Yard(self.target, ROOT, os.environ, self.flags, self.tamper)
+        yard.sweep()
+        name, limits = yard.plain.target.column, _limits(self.target)
+        return Own(name, self.target, "ci", limits=limits, yard=yard)
+
+
+def _limits(target: str) -> Mapping[str, Limit]:
+    module = import_module(f"{targets.__name__}.{targets.check(target)}")
+    limits: Mapping[str, Limit] = getattr(module, "LIMITS", {})
+    return limits
+
+
+def remote(url: str, jaeger: str) -> Column:
+    """Return a column of which only the address is known, and see what it has."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"--url {url}: should be http://HOST or https://HOST", hint="with a port")
+    try:
+        version = ask(f"{url.rstrip('/')}/version")
+    except WireError as problem:
+        raise MoorError(f"{url}: {problem.fact}", hint="is it up, and is the port right?") from None
+    has = {"runtime"} if version.status == 200 and b'"release"' in version.body else set()
+    has |= {"traces"} if jaeger else set()
+    name = f"url-{parts.netloc.replace(':', '-')}"
+    size = "quick"
+    return Column(name, "", size, frozenset(has), address=url.rstrip("/"), jaeger=jaeger)
+
+
+class Plugin:
+    """Hands a run to the suite, and its record back."""
+
+    def __init__(self, run: Run) -> None:
+        """Keep what is asked for."""
+        self.run = run
+        self.record: Record | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Leave it where the suite's fixture looks."""
+        config.stash[PLUGIN] = self
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the checks that are asked for."""
+        wanted = {check.id for check in self.run.checks()}
+        items[:] = [item for item in items if _id(item) in wanted]
+
+
+PLUGIN = pytest.StashKey[Plugin]()
+
+
+def _id(item: pytest.Item) -> str:
+    return item.name.partition("[")[2].removesuffix("]")
+
+
+def check(run: Run, reports: Path = REPORTS) -> int:
+    """Run the checks, show each as it ends and a table of all; return the exit status.
+
+    :param reports: folder of the JSON and JUnit reports.
+    :raises UsageError: for an unknown check or target, before anything is started.
+    """
+    run.checks()
+    plugin = Plugin(run)
+    status = pytest.main(_arguments(reports), plugins=[plugin])
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if plugin.record is None:
+        return int(status)
+    return _show(plugin.record, run, reports)
+
+
+def _arguments(reports: Path) -> list[str]:
+    # Its own terminal output is off: the suite shows a line per check, as they end.
+    quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts="]
+    suite = str(Path(__file__).with_name("suite.py"))
+    where = ["-c", str(ROOT / "pyproject.toml"), "--import-mode=importlib"]
+    return [*quiet, *where, f"--junitxml={reports / 'contract.xml'}", suite]
+
+
+def _show(record: Record, run: Run, reports: Path) -> int:
+    failed = [verdict for verdict in record.verdicts if verdict.outcome == "fail"]
+    for verdict in failed:
+        ui.say(f"\n{explained(verdict, run)}")
+    ui.say()
+    ui.out.print(record.table())
+    name = record.column.name
+    (reports / "contract.xml").replace(reports / f"{name}.xml")
+    ui.say(f"\nreports: {reports / name}.json, .xml")
+    return 1 if failed else 0
+
+
+def explained(verdict: Verdict, run: Run) -> str:
+    """Return all that is known of a failure, and the command to repeat it."""
+    head = f"{verdict.id}: {verdict.reason}"
+    return "\n".join([head, verdict.details.rstrip(), f"Repeat: {run.repeat(verdict.id)}"])

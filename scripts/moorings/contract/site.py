@@ -1,0 +1,237 @@
+"""Deployments of the contract's own: made for a check, watched, and taken away again."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psutil
+
+from moorings import deployment as deployments
+from moorings import lifecycle, probe, ui
+from moorings.deployment import Deployment
+from moorings.errors import MoorError
+from moorings.runner import LocalRunner, User
+from moorings.services.jaeger import Jaeger
+from moorings.target import Release, Target
+
+Front = Callable[[str], AbstractContextManager[str]]
+
+#: What every deployment of a check has, unless the check or a control says otherwise.
+FLAGS: Mapping[str, object] = {"server.port": 0, "server.probe": True}
+
+
+@dataclass(frozen=True)
+class Tamper:
+    """What a control does to each deployment of its column, so that a check must catch it."""
+
+    flags: Mapping[str, object] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    """For the server's processes, over what the target gives them; empty text: unset."""
+    as_root: bool = False
+    proved: bool = True
+    """Whether a release is proved before clients reach it."""
+    restarts: bool = False
+    """Whether each deploy goes through `down`."""
+    front: Front | None = None
+    """A gateway before the app: from the app's URL to its own."""
+
+
+HEALTHY = Tamper()
+
+#: Over what the operator's own `moor.toml` says: a Jaeger of the contract's own.
+NO_COLLECTOR: Mapping[str, object] = {"jaeger.endpoint": "", "jaeger.url": ""}
+
+
+class TamperedRunner(LocalRunner):
+    """Starts servers as a control wants them."""
+
+    def __init__(self, tamper: Tamper) -> None:
+        """Keep what is to be changed."""
+        self.tamper = tamper
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        user: User | None = None,
+    ) -> int:
+        """Start it with the control's environment and user."""
+        changed = {name: value for name, value in {**env, **self.tamper.env}.items() if value}
+        rights = None if self.tamper.as_root else user
+        return super().start(argv, cwd=cwd, env=changed, log=log, user=rights)
+
+
+def unproved(_target: Target, _release: Release, _timeout: float) -> None:
+    """Stand in for the proof where a control leaves it out."""
+
+
+def briefly(target: Target, release: Release, timeout: float) -> None:
+    """Prove readiness only, for deployments whose deploy is not what is checked."""
+    url = f"{target.prove_url(release)}/readyz"
+    probe.http(url, what=f"release {release.version}", timeout=timeout)
+
+
+class Site:
+    """One deployment under its own name; deployed again and again with other settings."""
+
+    def __init__(self, yard: "Yard", name: str, flags: Mapping[str, object]) -> None:
+        """Put it together; nothing is started."""
+        self.yard = yard
+        self.name = name
+        self.flags = dict(flags)
+        self.deployment = self._open()
+        self._front = ExitStack()
+        self._fronted: dict[str, str] = {}
+
+    def _open(self, **more: object) -> Deployment:
+        tamper = self.yard.tamper
+        flags = {**FLAGS, **self.yard.flags, **self.flags, **more, **tamper.flags}
+        return deployments.open(
+            self.yard.root,
+            self.yard.environ,
+            {**flags, "deployment.name": self.name},
+            self.yard.target,
+            TamperedRunner(tamper),
+        )
+
+    @property
+    def target(self) -> Target:
+        """Its target."""
+        return self.deployment.target
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it; through the control's gateway where there is one."""
+        app = self.target.endpoints().app
+        front = self.yard.tamper.front
+        if front is None or not app:
+            return app
+        if app not in self._fronted:
+            self._fronted[app] = self._front.enter_context(front(app))
+        return self._fronted[app]
+
+    def release(self) -> Release:
+        """Return what `deploy` would deploy."""
+        return self.deployment.release()
+
+    def deploy(self, *, proof: bool = True, **flags: object) -> bool:
+        """Deploy it, with changed settings where some are given as ``server__grace=2``.
+
+        :param proof: the whole proof before the switch, or only readiness.
+        """
+        changed = {key.replace("__", "."): value for key, value in flags.items()}
+        self.deployment = self._open(**changed)
+        tamper = self.yard.tamper
+        if tamper.restarts:
+            self.stop()
+        prove = (lifecycle.prove if proof else briefly) if tamper.proved else unproved
+        plan = replace(self.deployment.plan(), prove=prove)
+        return lifecycle.deploy(self.target, self.deployment.release(), plan)
+
+    def stop(self) -> None:
+        """Drain and stop the app, as `moor down` does."""
+        lifecycle.down(self.target, self.deployment.lock)
+
+    def pids(self) -> set[int]:
+        """Return the process ids of what serves."""
+        return {int(one.id) for one in self.target.instances()}
+
+    def logs(self, lines: int = 100) -> str:
+        """Return the newest log lines of the app."""
+        return self.target.logs(lines)
+
+    def remove(self) -> None:
+        """Take all of it away, whatever state it is in."""
+        self._front.close()
+        self.deployment.down(volumes=True)
+        shutil.rmtree(self.deployment.layout.home, ignore_errors=True)
+
+
+@dataclass
+class Yard:
+    """Where sites are made. Closing it removes every one of them, and its Jaeger."""
+
+    target: str
+    root: Path
+    environ: Mapping[str, str]
+    flags: Mapping[str, object] = field(default_factory=dict)
+    tamper: Tamper = HEALTHY
+    sites: list[Site] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Keep the operator's collector out of it: spans of checks are not its business."""
+        theirs = ("OTEL_", "JAEGER_URL")
+        self.environ = {
+            name: value for name, value in self.environ.items() if not name.startswith(theirs)
+        }
+        self.plain = deployments.open(
+            self.root, self.environ, {**self.flags, **NO_COLLECTOR}, self.target
+        )
+        self._jaeger: Jaeger | None = None
+
+    def jaeger(self) -> Jaeger:
+        """Return the Jaeger that all sites send to, started at first use."""
+        if self._jaeger is None:
+            owner = self.site(NO_COLLECTOR)
+            owner.deployment.jaeger.start()
+            self._jaeger = owner.deployment.jaeger
+        return self._jaeger
+
+    def site(self, flags: Mapping[str, object] | None = None) -> Site:
+        """Put a deployment together that is removed with the yard at the latest."""
+        site = Site(self, f"{self._prefix}{os.getpid()}-{len(self.sites) + 1}", flags or {})
+        self.sites.append(site)
+        return site
+
+    def shared(self) -> Site:
+        """Deploy the site that the checks share."""
+        site = self.site(self._traced())
+        site.deploy()
+        return site
+
+    @contextmanager
+    def brief(self, flags: Mapping[str, object]) -> Iterator[Site]:
+        """Lend a deployed site that goes away at the end of the block."""
+        site = self.site({**self._traced(), **flags})
+        try:
+            site.deploy(proof=False)
+            yield site
+        finally:
+            site.remove()
+
+    def _traced(self) -> dict[str, object]:
+        jaeger = self.jaeger()
+        return {"jaeger.endpoint": jaeger.otlp_endpoint, "jaeger.url": jaeger.query_url}
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.plain.layout.name}-check-"
+
+    def evidence(self) -> str:
+        """Return the newest log lines of every part that runs."""
+        parts = [f"app {site.name}:\n{text}" for site in self.sites if (text := site.logs(15))]
+        if self._jaeger is not None:
+            parts.append(f"jaeger:\n{self._jaeger.logs(5)}")
+        return "\n".join(parts)
+
+    def close(self) -> None:
+        """Remove all that was made here; what could not be removed is said, and the rest goes."""
+        for site in reversed(self.sites):
+            try:
+                site.remove()
+            except MoorError as problem:
+                ui.error(problem)
+
+    def sweep(self) -> None:
+        """Remove what an earlier run left that was killed."""
+        for home in self.plain.layout.state.glob(f"{self._prefix}*"):
+            pid = re.match(r"\d+", home.name.removeprefix(self._prefix))
+            if pid and not psutil.pid_exists(int(pid[0])):
+                Site(self, home.name, NO_COLLECTOR).remove()

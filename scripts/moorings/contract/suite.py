@@ -1,0 +1,92 @@
+"""The suite that pytest runs: one test per check, on the column of the module that imports it.
+
+A module of `tests/targets` imports `record` and `test_check` and says `RUN = Run("gunicorn")`.
+"""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from moorings.contract import registry, report
+from moorings.contract.outcome import Verdict, judge
+from moorings.contract.registry import Check
+from moorings.contract.report import Record
+from moorings.contract.run import PLUGIN, REPORTS, Run, explained
+
+#: What moor said while a check ran is shown where it failed, from its end.
+SAID = 2000
+
+
+def _run(request: pytest.FixtureRequest) -> Run:
+    given = getattr(request.module, "RUN", None)
+    return given if isinstance(given, Run) else request.config.stash[PLUGIN].run
+
+
+@pytest.fixture(scope="module")
+def record(request: pytest.FixtureRequest) -> Iterator[Record]:
+    """Open the column, keep the verdicts, take all away and write the report."""
+    made = Record(_run(request).column())
+    if plugin := request.config.stash.get(PLUGIN, None):
+        plugin.record = made
+    try:
+        yield made
+    finally:
+        with redirect_stdout(io.StringIO()):
+            made.column.close()
+        made.write(REPORTS)
+
+
+@pytest.mark.parametrize("check", registry.load(), ids=str)
+def test_check(
+    check: Check,
+    record: Record,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Judge one check; its line is shown at once."""
+    with capsys.disabled():
+        screen = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        with _waiting(screen, check):
+            verdict = _quietly(check, record)
+        screen.print(report.line(verdict))
+    record.verdicts.append(verdict)
+    record_property("figure", verdict.figure)
+    _tell(verdict, _run(request))
+
+
+def _waiting(screen: Console, check: Check) -> AbstractContextManager[object]:
+    text = Text(f"{check.id}: {check.proves}", overflow="ellipsis", no_wrap=True)
+    return screen.status(text) if screen.is_terminal else nullcontext()
+
+
+def _quietly(check: Check, record: Record) -> Verdict:
+    """Judge it while moor's own words go to a buffer, which a failure shows."""
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            verdict = judge(check, record.column)
+            evidence = record.column.evidence() if verdict.red else ""
+    except SystemExit as stop:
+        # A signal that ends moor: no check may swallow it.
+        pytest.exit("stopped", returncode=int(stop.code or 0))
+    if verdict.outcome != "fail":
+        return verdict
+    parts = (verdict.details, evidence, said.getvalue()[-SAID:])
+    return replace(verdict, details="\n".join(part.rstrip() for part in parts if part))
+
+
+def _tell(verdict: Verdict, run: Run) -> None:
+    """Say it in pytest's words."""
+    if verdict.outcome == "fail":
+        pytest.fail(explained(verdict, run), pytrace=False)
+    if verdict.outcome == "limit":
+        pytest.xfail(verdict.reason)
+    if verdict.outcome in ("n/a", "skip"):
+        pytest.skip(f"{verdict.outcome}: {verdict.reason}")

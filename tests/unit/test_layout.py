@@ -1,0 +1,101 @@
+"""One name, three places: what a target consists of is a law of the tree."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from moorings import targets
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADINGS = [
+    "Installing",
+    "Running by hand",
+    "Configuration",
+    "Stopping and reloading",
+    "Known limits",
+]
+
+
+def folders() -> list[str]:
+    return [one.name for one in (ROOT / "deploy").iterdir() if one.is_dir() and one.name != "parts"]
+
+
+def test_every_folder_of_deploy_is_a_target() -> None:
+    assert sorted(folders()) == targets.names()
+
+
+@pytest.mark.parametrize("name", targets.names())
+@pytest.mark.parametrize(
+    "place",
+    [
+        "deploy/{}",
+        "deploy/{}/README.md",
+        "scripts/moorings/targets/{}.py",
+        "tests/targets/test_{}.py",
+        "service/requirements/{}.in",
+        "service/requirements/{}.txt",
+    ],
+)
+def test_a_target_has_its_places(name: str, place: str) -> None:
+    path = place.format(name)
+    assert (ROOT / path).exists(), f"{path} is missing"
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "deploy").rglob("README.md")), ids=lambda page: page.parent.name
+)
+def test_every_page_of_deploy_has_the_same_headings(page: Path) -> None:
+    assert re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE) == HEADINGS
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(file: Path) -> set[str]:
+    """Return the top packages that a module imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("room", "strangers"),
+    [
+        (
+            "service/store",
+            {"runtime", "moorings", "opentelemetry", "gunicorn", "prometheus_client"},
+        ),
+        ("service/runtime", {"store", "moorings"}),
+        ("scripts/moorings", {"store", "runtime", "flask", "sqlalchemy"}),
+        ("deploy", {"store", "moorings"}),
+    ],
+)
+def test_who_may_import_whom(room: str, strangers: set[str]) -> None:
+    wrong = {
+        str(file.relative_to(ROOT)): found
+        for file in modules(room)
+        if (found := imports(file) & strangers)
+    }
+    assert modules(room)
+    assert wrong == {}
+
+
+def test_no_target_is_named_outside_its_own_module() -> None:
+    """Policy branches on no target; the default of the command line is the one name there is."""
+    allowed = {"flags.py"}
+    for file in modules("scripts/moorings"):
+        parts = file.relative_to(ROOT / "scripts" / "moorings").parts
+        if parts[0] in ("targets", "contract") or file.name in allowed:
+            continue
+        words = {
+            node.value
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        assert words.isdisjoint(targets.names()), f"{file} names a target"

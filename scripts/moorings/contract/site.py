@@ -93,9 +93,10 @@ class Site:
     def _open(self, **more: object) -> Deployment:
         tamper = self.yard.tamper
         flags = {**FLAGS, **self.yard.flags, **self.flags, **more, **tamper.flags}
+        # A service name of its own: whose trace it is must be plain.
         return deployments.open(
             self.yard.root,
-            self.yard.environ,
+            {**self.yard.environ, "OTEL_SERVICE_NAME": self.name},
             {**flags, "deployment.name": self.name},
             self.yard.target,
             TamperedRunner(tamper),
@@ -147,11 +148,24 @@ class Site:
         """Return the newest log lines of the app."""
         return self.target.logs(lines)
 
+    def processes(self) -> list[psutil.Process]:
+        """Return every process that this deployment's folder shows in, however it came to be."""
+        home = str(self.deployment.layout.home)
+        return [process for process in psutil.process_iter() if _belongs(process, home)]
+
     def remove(self) -> None:
         """Take all of it away, whatever state it is in."""
         self._front.close()
         self.deployment.down(volumes=True)
         shutil.rmtree(self.deployment.layout.home, ignore_errors=True)
+
+
+def _belongs(process: psutil.Process, home: str) -> bool:
+    try:
+        words = [*process.environ().values(), *process.cmdline(), process.cwd()]
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return process.pid != os.getpid() and any(f"{home}/" in word for word in words)
 
 
 @dataclass

@@ -1,0 +1,5 @@
+"""Broken: needs a package that nobody installed."""
+
+import not_installed  # type: ignore[import-not-found]
+
+app = not_installed.app

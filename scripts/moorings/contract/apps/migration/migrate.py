@@ -1,0 +1,3 @@
+"""Broken: fails."""
+
+raise SystemExit("the migration fails")

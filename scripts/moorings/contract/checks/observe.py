@@ -1,0 +1,238 @@
+"""trace.*, logs.*, metrics.*: what an operator sees of a request afterwards."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from moorings import probe
+from moorings.contract import metrics, smoke, wire
+from moorings.contract.column import Column
+from moorings.contract.outcome import CheckFailed, claim
+from moorings.contract.registry import check
+from moorings.contract.spans import Caller, asked, context, stored
+from moorings.contract.wire import Answer, Connection
+from moorings.tracing import Span
+
+HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
+
+
+@check(
+    "trace.arrives",
+    proves="a request's span is in Jaeger within 10 s: route, method, status, release, worker",
+    needs=["traces", "runtime"],
+    control="spans to nowhere",
+    quick=True,
+)
+def arrives(column: Column) -> str:
+    """Ask for a page and look at its span."""
+    answer = asked(column, _page(column))
+    began = time.monotonic()
+    _, span = stored(column, answer)
+    took = time.monotonic() - began
+    _describes(column, span, answer)
+    return f"in Jaeger after {took:.1f} s, as {span.operation}"
+
+
+def _page(column: Column) -> str:
+    """Return a path that the app itself answers with a route of its own."""
+    if "probe" in column.has:
+        return "/_probe/status/200"
+    return "/api/products" if "store" in column.has else "/"
+
+
+def _describes(column: Column, span: Span, answer: Answer) -> None:
+    release, server = _deployed(column)
+    expected = {
+        "http.request.method": answer.method,
+        "http.response.status_code": str(answer.status),
+        "service.version": release,
+        "webengine.name": server,
+    }
+    tags = {name: str(value) for name, value in {**span.process, **span.tags}.items()}
+    wrong = {name: tags.get(name) for name in expected if tags.get(name) != expected[name]}
+    claim(not wrong, f"the span says {wrong}, expected {expected}", answer)
+    missing = [name for name in ("http.route", "process.pid") if not tags.get(name)]
+    claim(not missing, f"the span does not say {', '.join(missing)}", answer)
+
+
+def _deployed(column: Column) -> tuple[str, str]:
+    said = smoke.document(wire.ask(f"{column.url}/version"))
+    return str(said["release"]), str(said["server"])
+
+
+@check(
+    "trace.edges",
+    proves="caller -> app -> database in one trace with the right parents; traceresponse",
+    needs=["traces", "store"],
+    control="no propagation",
+    quick=True,
+)
+def edges(column: Column) -> str:
+    """Call as a traced service does, and follow the parents."""
+    caller = Caller()
+    answer = wire.ask(f"{column.url}/api/products", headers=caller.headers)
+    claim(answer.status == 200, f"/api/products answered {answer.status}", answer)
+    found = context(answer)[0]
+    claim(found == caller.trace_id, f"answered in trace {found}, not {caller.trace_id}", answer)
+    trace, server = stored(column, answer)
+    claim(server.parent_id == caller.span_id, f"its parent is {server.parent_id!r}", answer)
+    queries = [span for span in trace.spans if _is_query(span)]
+    claim(bool(queries), f"no database span among {len(trace.spans)} spans", answer)
+    known = {span.span_id for span in trace.spans}
+    astray = [span.operation for span in queries if span.parent_id not in known]
+    claim(not astray, f"database spans without their parent: {astray}", answer)
+    return f"{len(queries)} database spans below the server's, which is below the caller's"
+
+
+def _is_query(span: Span) -> bool:
+    return any(name in span.tags for name in ("db.system", "db.system.name"))
+
+
+@check(
+    "trace.errors",
+    proves="an exception: error status and event on the span, 500 as problem JSON, no stack",
+    needs=["traces", "probe"],
+    control="spans to nowhere",
+)
+def errors(column: Column) -> str:
+    """Crash, and compare what the client and the operator learn."""
+    answer = asked(column, "/_probe/crash")
+    smoke.problem(answer, 500)
+    said = smoke.document(answer).get("trace_id")
+    claim(said == context(answer)[0], f"the problem names trace {said!r}", answer)
+    leaks = [word for word in ("Traceback", "RuntimeError", ".py") if word in str(answer.body)]
+    claim(not leaks, f"the client sees {leaks}", answer)
+    _, span = stored(column, answer)
+    claim(span.error, "the span has no error status", answer)
+    events = [event for event in span.events if event.get("event") == "exception"]
+    claim(len(events) == 1, f"{len(events)} exception events on the span", answer)
+    kind = events[0].get("exception.type", "")
+    claim("RuntimeError" in str(kind), f"the event is of type {kind!r}", answer)
+    return f"1 event of {kind}, 0 words of it to the client"
+
+
+@check(
+    "trace.stream",
+    proves="the span lasts as long as the stream",
+    needs=["traces", "probe"],
+    control="spans to nowhere",
+)
+def stream(column: Column) -> str:
+    """Stream for a second and compare the span's length with the client's."""
+    answer = asked(column, "/_probe/stream/6/0.2")
+    lasted = answer.ended - answer.began
+    _, span = stored(column, answer)
+    traced = span.duration / 1e6
+    claim(traced >= 1.0, f"the span lasted {traced:.2f} s of a stream of 1.0 s", answer)
+    claim(traced <= lasted + 0.1, f"span {traced:.2f} s, client {lasted:.2f} s", answer)
+    return f"span {traced:.2f} s, client {lasted:.2f} s"
+
+
+@check(
+    "trace.probes",
+    proves="health and metrics requests leave no span",
+    needs=["traces", "probe", "deploy"],
+    control="a readiness check that traces",
+)
+def probes(column: Column) -> str:
+    """Ask the operator's paths, then for a traced page, and look for more than its trace."""
+    began = time.time() * 1e6
+    markers = [_probed(column.url) for _ in range(4)]
+    known = {stored(column, marker)[0].trace_id for marker in markers}
+    found = column.traces.search(column.site.name, limit=1000)
+    new = [trace for trace in found if max(span.start for span in trace.spans) >= began]
+    strays = [trace.spans[0].operation for trace in new if trace.trace_id not in known]
+    claim(not strays, f"{len(strays)} traces of health requests: {strays[:5]}")
+    claim(len(new) == len(known), f"Jaeger finds {len(new)} of {len(known)} traced requests")
+    return f"0 spans of {len(markers) * len(HEALTH)} requests"
+
+
+def _probed(url: str) -> Answer:
+    """Ask all, then for a page on the same connection: the same worker sends its spans in order."""
+    with Connection(url) as connection:
+        for path in HEALTH:
+            answer = connection.ask("GET", path, Caller().headers)
+            claim(answer.status == 200, f"{path} answered {answer.status}", answer)
+        return connection.ask("GET", "/_probe/status/200")
+
+
+@check(
+    "logs.json",
+    proves="one JSON line a request with the answer's trace id and the release; no secret",
+    needs=["process", "runtime"],
+    control="text lines",
+    quick=True,
+)
+def logs_json(column: Column) -> str:
+    """Ask with secrets in hand, and read what was written down."""
+    secret = Caller().trace_id
+    headers = {"Authorization": f"Bearer {secret}", "Cookie": f"session={secret}"}
+    path = "/_probe/crash" if "probe" in column.has else _page(column)
+    answer = wire.ask(f"{column.url}{path}?token={secret}", headers=headers)
+    lines = _lines_of(column, context(answer)[0])
+    requests = [line for line in lines if line.get("method")]
+    claim(len(requests) == 1, f"{len(requests)} lines for one request: {lines}", answer)
+    wrong = {"path": path, "status": answer.status, "release": _deployed(column)[0]}
+    said = {name: requests[0].get(name) for name in wrong}
+    claim(said == wrong, f"the line says {said}, expected {wrong}", answer)
+    if "probe" in column.has:
+        told = [line for line in lines if "Traceback" in str(line.get("exception"))]
+        claim(len(told) == 1, f"{len(told)} lines with the traceback", answer)
+    text = column.target.logs(1000)
+    claim(secret not in text, "a secret of the request is in the log", answer)
+    return f"{len(text.splitlines())} lines, all JSON, 0 secrets"
+
+
+def _lines_of(column: Column, trace_id: str) -> list[dict[str, Any]]:
+    """Wait until the log has the request, and return all lines of its trace."""
+
+    def written() -> list[dict[str, Any]] | None:
+        lines = [_parsed(line) for line in column.target.logs(1000).splitlines()]
+        mine = [line for line in lines if line.get("trace_id") == trace_id]
+        return mine if any(line.get("method") for line in mine) else None
+
+    return probe.until(written, what=f"a log line of trace {trace_id}", timeout=5)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise CheckFailed(f"a log line is not a JSON object: {line[:200]}")
+    return value
+
+
+@check(
+    "metrics.sum",
+    proves="the counters over all workers equal the requests sent; no stale gauges",
+    needs=["probe", "deploy", "process"],
+    control="a registry per worker",
+)
+def metrics_sum(column: Column) -> str:
+    """Ask every worker, then read the sums as often as it takes to meet every worker."""
+    with column.other() as site:
+        workers = sum(one.role == "worker" for one in site.target.instances())
+        sent = _ask_all(site.url, workers)
+        for _ in range(5 * workers):
+            samples = metrics.read(site.url)
+            route = {"http_route": "/_probe/sleep/<seconds>"}
+            counted = metrics.total(samples, metrics.ANSWERED, **route)
+            claim(counted == sent, f"/metrics counts {counted:.0f} of {sent} requests")
+        gauge = metrics.active(site.url)
+    claim(gauge == 0, f"{gauge:.0f} requests are said to run, none does")
+    return f"{counted:.0f} counted of {sent} sent to {workers} workers, 0 running"
+
+
+def _ask_all(url: str, workers: int) -> int:
+    """Ask until every worker has answered; return how many were asked."""
+    pids: set[object] = set()
+    for sent in range(8, 401, 8):
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(wire.ask, [f"{url}/_probe/sleep/0.05"] * 8))
+        pids |= {smoke.document(answer)["pid"] for answer in answers}
+        if len(pids) == workers:
+            return sent
+    raise CheckFailed(f"{len(pids)} of {workers} workers answered any of 400 requests")

@@ -1,0 +1,38 @@
+"""The verb `moor check`."""
+
+import sys
+from typing import Any
+
+import click
+
+from moorings.contract.run import Run
+from moorings.contract.run import check as prove
+from moorings.errors import UsageError
+from moorings.flags import DEFAULT_TARGET, setting_options, values
+
+
+@click.command()
+@click.argument("target", default="", metavar="[TARGET]")
+@click.option("--only", multiple=True, metavar="ID", help="This check alone; may be repeated.")
+@click.option("--quick", is_flag=True, help="Look at what runs; no load, no restart, 20 s.")
+@click.option("--url", default="", help="Anything that answers there, instead of a target.")
+@click.option("--jaeger", default="", metavar="URL", help="Query address of its Jaeger.")
+@setting_options
+def check(
+    target: str, only: tuple[str, ...], quick: bool, url: str, jaeger: str, **options: Any
+) -> None:
+    """Prove that a deployment on TARGET does what it must.
+
+    A deployment of its own is made and taken away; yours is not touched.
+
+    \b
+    Example:
+      moor check gunicorn
+      moor check gunicorn --only drain.running
+      moor check --quick               the deployment in use
+      moor check --url http://127.0.0.1:8000
+    """
+    if url and (target or quick):
+        raise UsageError("--url asks an address, not a target", hint=f"moor check --url {url}")
+    name = "" if url else target or DEFAULT_TARGET
+    sys.exit(prove(Run(name, values(options), only, quick, url, jaeger)))

@@ -1,0 +1,103 @@
+"""The controls: bad deployments, and the checks that each must turn red.
+
+A grid that cannot turn red proves nothing.
+"""
+
+import io
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+
+from moorings import users
+from moorings.contract import registry
+from moorings.contract.checks.lifecycle import APPS
+from moorings.contract.outcome import Skipped, Verdict, judge
+from moorings.contract.relay import gateway
+from moorings.contract.run import Run
+from moorings.contract.site import Tamper
+
+READY = "serve.ready"
+
+
+@dataclass(frozen=True)
+class Control:
+    """A bad deployment."""
+
+    tamper: Tamper
+    reddens: frozenset[str]
+    """The checks that it must turn red: these, and of the ones it runs no other."""
+    as_root: bool = False
+    """Whether only root can make it."""
+
+
+def _app(name: str, ready: str = "") -> Mapping[str, object]:
+    return {"app.dir": str(APPS / name), "app.app": "broken:app", "app.ready": ready}
+
+
+CONTROLS: Mapping[str, Control] = {
+    "never ready": Control(
+        Tamper(flags=_app("never_ready", "broken:ready"), proved=False), frozenset({READY})
+    ),
+    "deploys by restart": Control(Tamper(restarts=True), frozenset({"serve.idempotent"})),
+    "a gateway without chunks": Control(
+        Tamper(front=gateway(drops_chunks=True)), frozenset({"serve.http"})
+    ),
+    "a buffering gateway": Control(
+        Tamper(front=gateway(buffers=True)), frozenset({"serve.stream"})
+    ),
+    "no limit of a body": Control(
+        Tamper(flags={"server.max_body": 0}), frozenset({"serve.upload"})
+    ),
+    "a gateway that closes": Control(
+        Tamper(front=gateway(closes=True)), frozenset({"serve.keepalive"})
+    ),
+    "a short grace": Control(Tamper(flags={"server.grace": 1}), frozenset({"drain.running"})),
+    "no grace": Control(Tamper(flags={"server.grace": 60}), frozenset({"drain.deadline"})),
+    "no proof before the switch": Control(Tamper(proved=False), frozenset({"deploy.broken"})),
+    "an app that leaves a daemon": Control(Tamper(flags=_app("daemon")), frozenset({"down.clean"})),
+    "spans to nowhere": Control(
+        Tamper(env={"OTEL_TRACES_EXPORTER": "none"}),
+        frozenset({"trace.arrives", "trace.errors", "trace.stream"}),
+    ),
+    "no propagation": Control(Tamper(env={"OTEL_PROPAGATORS": "none"}), frozenset({"trace.edges"})),
+    "a readiness check that traces": Control(
+        Tamper(flags=_app("chatty", "broken:ready")), frozenset({"trace.probes"})
+    ),
+    "text lines": Control(Tamper(flags={"server.log_format": "text"}), frozenset({"logs.json"})),
+    "a registry per worker": Control(Tamper(env={"METRICS_DIR": ""}), frozenset({"metrics.sum"})),
+    "the probe app is on": Control(
+        Tamper(flags={"server.probe": True}), frozenset({"secure.debug"})
+    ),
+    "run by root": Control(Tamper(as_root=True), frozenset({"secure.user"}), as_root=True),
+}
+
+
+def verdicts(name: str, target: str) -> dict[str, Verdict]:
+    """Run what a control must turn red on its bad deployment, and serve.ready.
+
+    :raises Skipped: where this user cannot make it.
+    """
+    control = CONTROLS[name]
+    if control.as_root and not users.is_root():
+        raise Skipped("only root can run an app as root")
+    wanted = control.reddens | {READY}
+    column = Run(target, tamper=control.tamper).column()
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        try:
+            checks = [check for check in registry.load() if check.id in wanted]
+            return {check.id: judge(check, column) for check in checks}
+        finally:
+            column.close()
+
+
+def missed(name: str, found: Mapping[str, Verdict]) -> list[str]:
+    """Return, in words, where a control did not do exactly what it declares."""
+    declared = CONTROLS[name].reddens
+    green = [one.id for one in found.values() if one.id in declared and not one.red]
+    red = [
+        f"{one.id} ({one.reason})" for one in found.values() if one.id not in declared and one.red
+    ]
+    return [
+        *(f"{id} did not turn red: {found[id].outcome} {found[id].figure}" for id in green),
+        *(f"{said} turned red, which is not declared" for said in red),
+    ]

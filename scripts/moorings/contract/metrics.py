@@ -1,0 +1,49 @@
+"""Reads `/metrics`: Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from moorings.contract import wire
+from moorings.contract.outcome import claim
+
+ACTIVE = "http_server_active_requests"
+ANSWERED = "http_server_request_duration_seconds_count"
+
+_SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of it."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+def read(url: str) -> list[Sample]:
+    """Return the samples that a deployment shows now."""
+    answer = wire.ask(f"{url}/metrics")
+    claim(answer.status == 200, f"/metrics answered {answer.status}", answer)
+    return list(parse(answer.body.decode()))
+
+
+def parse(text: str) -> Iterator[Sample]:
+    """Yield the samples of a text; comments are left out."""
+    for line in text.splitlines():
+        if found := _SAMPLE.match(line):
+            labels = dict(_LABEL.findall(found[2] or ""))
+            yield Sample(found[1], labels, float(found[3]))
+
+
+def total(samples: list[Sample], name: str, **labels: str) -> float:
+    """Return the sum of the samples that have these labels."""
+    wanted = labels.items()
+    return sum(one.value for one in samples if one.name == name and wanted <= one.labels.items())
+
+
+def active(url: str) -> float:
+    """Return how many requests run now, over all workers."""
+    return total(read(url), ACTIVE)

@@ -1,0 +1,20 @@
+"""Each control on Gunicorn: a bad deployment that the checks must catch."""
+
+import os
+
+import pytest
+
+from moorings.contract import controls
+from moorings.contract.outcome import Skipped
+
+
+@pytest.mark.parametrize("name", controls.CONTROLS)
+def test_control(name: str) -> None:
+    """It reddens exactly what it declares."""
+    try:
+        found = controls.verdicts(name, "gunicorn")
+    except Skipped as missing:
+        if os.environ.get("CI"):
+            pytest.fail(missing.fact)
+        pytest.skip(missing.fact)
+    assert controls.missed(name, found) == []

@@ -1,57 +1,17 @@
 """A small online grocery: the sample that Moorings runs. Any Flask app can take its place."""
 
-from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface
-from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]
+from typing import TYPE_CHECKING
 
-from store import db, openapi, problems
-from store.api import api
-from store.pages import pages
-from store.settings import Settings
+if TYPE_CHECKING:
+    from flask import Flask
 
-MAX_BODY = 1024 * 1024  # bytes; the biggest honest request is a few hundred
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
+    from store.settings import Settings
 
 
-class SessionCookie(SecureCookieSessionInterface):
-    """Sent over TLS only, wherever the client came over TLS."""
-
-    def get_cookie_secure(self, app: Flask) -> bool:
-        return request.is_secure
-
-
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: "Settings | None" = None) -> "Flask":
     """Raise SettingsError. The database is not asked for before the first request."""
-    settings = settings or Settings.from_env()
-    app = Flask(__name__)
-    app.config.update(
-        SECRET_KEY=settings.secret_key,
-        MAX_CONTENT_LENGTH=MAX_BODY,
-        SESSION_COOKIE_SAMESITE="Lax",
-        WTF_CSRF_TIME_LIMIT=None,  # a form left open over lunch still works
-    )
-    app.session_interface = SessionCookie()
-    app.url_map.converters |= openapi.CONVERTERS
-    db.init_app(app, settings.database_url)
-    problems.init_app(app)
-    # The API takes JSON only, which no form on another site can send.
-    CSRFProtect(app).exempt(api)
-    app.register_blueprint(api)
-    app.register_blueprint(pages)
-    app.after_request(_secure)
-    return app
+    # Late, so that migrating and looking whether it is ready load no web framework.
+    from store.app import make_app
+    from store.settings import Settings
 
-
-def _secure(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+    return make_app(settings or Settings.from_env())

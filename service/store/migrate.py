@@ -1,5 +1,6 @@
 """`python -m store.migrate`: bring the schema to this release's head, once, under a lock."""
 
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
@@ -63,18 +64,17 @@ def _locked(engine: Engine) -> Iterator[Connection]:
 def _use_wal(engine: Engine) -> None:
     """Readers and the writer no longer wait for each other; the file remembers it."""
     deadline = time.monotonic() + PATIENCE
-    while True:
-        raw = engine.raw_connection()
-        try:
-            # No transaction may be open. SQLite does not wait here by itself.
-            raw.cursor().execute("PRAGMA journal_mode=WAL").close()
-            return
-        except engine.dialect.loaded_dbapi.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise OperationalError("PRAGMA journal_mode", None, error) from error
-        finally:
-            raw.close()
-        time.sleep(0.05)
+    with engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        while raw is not None:
+            try:
+                # No transaction may be open. SQLite does not wait here by itself.
+                raw.execute("PRAGMA journal_mode=WAL").close()
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise OperationalError("PRAGMA journal_mode", None, error) from error
+            time.sleep(0.05)
 
 
 def record(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:

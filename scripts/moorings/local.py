@@ -14,6 +14,7 @@ def deploy(made: Deployment) -> None:
     """Bring up both, the app first: it answers while a Jaeger may still have to be built."""
     began = time.monotonic()
     ui.say(f"Traces: {made.jaeger.source.sentence}")
+    made.jaeger.plan()
     with made.jaeger.building():
         report.deployed(made, made.deploy())
     if made.context.runner.dry:
@@ -36,7 +37,7 @@ def _walk(made: Deployment) -> tour.Walk:
 
 def _show_trace(made: Deployment, trace_id: str) -> None:
     if not made.jaeger.query_url:
-        ui.warn(made.jaeger.source.why_no_trace)
+        ui.warn(made.jaeger.why_no_trace)
         return
     if not trace_id:
         ui.warn("the app answered without a trace id, so tracing is off: see OTEL_SDK_DISABLED")

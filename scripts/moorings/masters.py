@@ -29,7 +29,7 @@ class Master:
     def of(cls, pid: int, bind: str, folder: Path, release: Release) -> "Master":
         """Return the master of a process that was just started or reloaded."""
         version, commit, settings = release.version, release.commit, release.settings
-        return cls(pid, _began(pid), bind, str(folder), version, commit, settings)
+        return cls(pid, began(pid), bind, str(folder), version, commit, settings)
 
     @property
     def release(self) -> Release:
@@ -78,7 +78,7 @@ class Masters:
             return {}
 
 
-def _began(pid: int) -> float:
+def began(pid: int) -> float:
     """Return when a process began; 0, which no process has, where it is gone already."""
     try:
         return psutil.Process(pid).create_time()

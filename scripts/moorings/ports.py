@@ -7,18 +7,19 @@ import psutil
 from moorings.target import Need
 
 
-def free(host: str) -> int:
+def free(host: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """Return a port of the host that nobody listens on just now."""
-    with socket.socket(_family(host)) as probe:
+    with socket.socket(_family(host), kind) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
     """Tell whether a server could listen there."""
-    with socket.socket(_family(host)) as probe:
-        # As servers do: a port in TIME_WAIT is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(_family(host), kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            # As servers do: a port in TIME_WAIT is free. For UDP it would share a taken one.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError:

@@ -71,7 +71,7 @@ def query_url(made: Deployment) -> str:
     :raises MoorError: where there is no such place.
     """
     if not made.jaeger.query_url:
-        raise MoorError(made.jaeger.source.why_no_trace, hint="set JAEGER_URL, or deploy --local")
+        raise MoorError(made.jaeger.why_no_trace, hint="set JAEGER_URL, or deploy --local")
     return made.jaeger.query_url
 
 

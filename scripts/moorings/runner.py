@@ -7,13 +7,15 @@ and compare the whole list.
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from moorings import ui
 from moorings.errors import CommandError, NeedError
+from moorings.logfile import tail
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,11 @@ class Runner(Protocol):
         user: User | None = None,
         quiet: bool = False,
         check: bool = True,
+        log: Path | None = None,
     ) -> Result:
         """Run a command to its end. `timeout` is in seconds; `env` None is the operator's own.
+
+        With `log` its output goes to that file as it comes, and the result has its last lines.
 
         :raises CommandError: where `check` is set and the status is not 0, a signal included.
         :raises NeedError: where there is no such program.
@@ -96,11 +101,13 @@ class LocalRunner:
         user: User | None = None,
         quiet: bool = False,
         check: bool = True,
+        log: Path | None = None,
     ) -> Result:
         """Run a command in a process group of its own, so that Ctrl-C leaves nothing of it."""
         if not quiet:
             ui.command(argv)
-        process = _popen(argv, cwd, env, user, subprocess.PIPE)
+        with _sink(log) as sink:
+            process = _popen(argv, cwd, env, user, sink)
         try:
             output, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -109,6 +116,8 @@ class LocalRunner:
         except BaseException:
             _kill_group(process)
             raise
+        if log is not None:
+            output = tail(log, 30)
         if check and process.returncode != 0:
             raise CommandError(_ended(argv, process.returncode), log=_tail(output))
         return Result(process.returncode, output)
@@ -145,6 +154,7 @@ class DryRunner:
         user: User | None = None,
         quiet: bool = False,
         check: bool = True,
+        log: Path | None = None,
     ) -> Result:
         """Print the command and report success."""
         ui.command(argv)
@@ -162,6 +172,16 @@ class DryRunner:
         """Print the command; 0 is the pid of nothing."""
         ui.command(argv)
         return 0
+
+
+@contextmanager
+def _sink(log: Path | None) -> Iterator[int]:
+    """Give the child its own copy of the file; ours is closed as soon as it has started."""
+    if log is None:
+        yield subprocess.PIPE
+        return
+    with log.open("wb") as stream:
+        yield stream.fileno()
 
 
 def _popen(

@@ -56,8 +56,8 @@ class Column:
         """The deployment that the checks share; a check leaves it as it found it."""
         raise NotImplementedError
 
-    def other(self, **flags: object) -> AbstractContextManager[Site]:
-        """Lend a deployment of the check's own, with settings as in ``server__grace=2``."""
+    def other(self, flags: Mapping[str, object] | None = None) -> AbstractContextManager[Site]:
+        """Lend a deployment of the check's own, with these settings."""
         raise NotImplementedError
 
     def limit(self, check: str) -> Limit | None:
@@ -174,9 +174,9 @@ class Own(Column):
         """The target of the shared one."""
         return self.site.target
 
-    def other(self, **flags: object) -> AbstractContextManager[Site]:
+    def other(self, flags: Mapping[str, object] | None = None) -> AbstractContextManager[Site]:
         """Lend a deployed neighbour, which is taken away after the block."""
-        return self._yard.brief({key.replace("__", "."): flags[key] for key in flags})
+        return self._yard.brief(flags or {})
 
     def evidence(self) -> str:
         """Return the newest log lines of the app and of Jaeger."""

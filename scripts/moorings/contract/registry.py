@@ -2,11 +2,11 @@
 
 import difflib
 import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moorings.contract import checks
 from moorings.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,24 +70,22 @@ def check(
 
 
 def load() -> list[Check]:
-    """Return every check, in the order in which the modules declare them."""
-    from moorings.contract import checks
-
-    for module in pkgutil.iter_modules(checks.__path__):
-        importlib.import_module(f"{checks.__name__}.{module.name}")
+    """Return every check, in the order of their groups."""
+    for group in checks.GROUPS:
+        importlib.import_module(f"{checks.__name__}.{group}")
     return list(_known.values())
 
 
-def choose(checks: Sequence[Check], only: Sequence[str] = (), quick: bool = False) -> list[Check]:
+def choose(known: Sequence[Check], only: Sequence[str] = (), quick: bool = False) -> list[Check]:
     """Return the checks that were asked for.
 
     :raises UsageError: naming the nearest id of one that does not exist.
     """
-    ids = [item.id for item in checks]
+    ids = [item.id for item in known]
     for wanted in only:
         if wanted not in ids:
             near = difflib.get_close_matches(wanted, ids, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise UsageError(f"no check {wanted!r}{meant}", hint=f"checks: {', '.join(ids)}")
-    chosen = [item for item in checks if not only or item.id in only]
+    chosen = [item for item in known if not only or item.id in only]
     return [item for item in chosen if item.quick or not quick]

@@ -86,8 +86,7 @@ def remote(url: str, jaeger: str) -> Column:
     has = {"runtime"} if version.status == 200 and b'"release"' in version.body else set()
     has |= {"traces"} if jaeger else set()
     name = f"url-{parts.netloc.replace(':', '-')}"
-    size = "quick"
-    return Column(name, "", size, frozenset(has), address=url.rstrip("/"), jaeger=jaeger)
+    return Column(name, "", "quick", frozenset(has), address=url.rstrip("/"), jaeger=jaeger)
 
 
 class Plugin:

@@ -86,11 +86,11 @@ class Site:
         self.yard = yard
         self.name = name
         self.flags = dict(flags)
-        self.deployment = self._open()
+        self.deployment = self._open({})
         self._front = ExitStack()
         self._fronted: dict[str, str] = {}
 
-    def _open(self, **more: object) -> Deployment:
+    def _open(self, more: Mapping[str, object]) -> Deployment:
         tamper = self.yard.tamper
         flags = {**FLAGS, **self.yard.flags, **self.flags, **more, **tamper.flags}
         # A service name of its own: whose trace it is must be plain.
@@ -122,13 +122,12 @@ class Site:
         """Return what `deploy` would deploy."""
         return self.deployment.release()
 
-    def deploy(self, *, proof: bool = True, **flags: object) -> bool:
-        """Deploy it, with changed settings where some are given as ``server__grace=2``.
+    def deploy(self, flags: Mapping[str, object] | None = None, *, proof: bool = True) -> bool:
+        """Deploy it, with changed settings where some are given.
 
         :param proof: the whole proof before the switch, or only readiness.
         """
-        changed = {key.replace("__", "."): value for key, value in flags.items()}
-        self.deployment = self._open(**changed)
+        self.deployment = self._open(flags or {})
         tamper = self.yard.tamper
         if tamper.restarts:
             self.stop()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -20,18 +21,21 @@ def prove(url: str, release: Release, server: str) -> None:
     """Ask a started release both, before clients reach it.
 
     :param server: the column, as `/version` names it.
-    :raises CheckFailed: naming the check, the request and what came.
+    :raises CheckFailed: naming the check and what came.
     """
-    for name, figure in (
-        ("serve.ready", lambda: ready(url, release, server)),
-        ("serve.http", lambda: http(url)),
-    ):
-        try:
-            figure()
-        except CheckFailed as refuted:
-            refuted.fact = f"{name}: {refuted.fact}"
-            refuted.log = refuted.exchange
-            raise
+    with _named("serve.ready"):
+        ready(url, release, server)
+    with _named("serve.http"):
+        http(url)
+
+
+@contextmanager
+def _named(check: str) -> Iterator[None]:
+    try:
+        yield
+    except CheckFailed as refuted:
+        refuted.fact = f"{check}: {refuted.fact}"
+        raise
 
 
 def ready(url: str, release: Release | None, server: str = "") -> str:

@@ -77,7 +77,7 @@ def drain_deadline(column: Column) -> str:
     """Stop it while a request hangs."""
     grace = 2
     with (
-        column.other(server__grace=grace) as site,
+        column.other({"server.grace": grace}) as site,
         running(f"{site.url}/_probe/hang", 1, timeout=60) as under_way,
     ):
         _wait_until_active(site, 1)
@@ -119,15 +119,15 @@ class Broken:
 
     def settings(self) -> dict[str, object]:
         """Return the settings that deploy it."""
-        here = {"app__dir": str(APPS / self.app), "app__app": "broken:app", "app__ready": ""}
-        return {**here, "server__boot_timeout": 5, **self.flags}
+        here = {"app.dir": str(APPS / self.app), "app.app": "broken:app"}
+        return {**here, "server.boot_timeout": 5, **self.flags}
 
 
 BROKEN = (
     Broken("import_error", "No module named 'not_installed'"),
-    Broken("never_ready", "the broken app is never ready", {"app__ready": "broken:ready"}),
+    Broken("never_ready", "the broken app is never ready", {"app.ready": "broken:ready"}),
     Broken("crash", "the broken app crashes"),
-    Broken("migration", "the migration fails", {"app__migrate": "python migrate.py"}),
+    Broken("migration", "the migration fails", {"app.migrate": "python migrate.py"}),
 )
 
 
@@ -160,7 +160,7 @@ def _refuse(site: Site, broken: Broken) -> None:
 def _deploy(site: Site, broken: Broken) -> str:
     """Return what the refused deploy shows."""
     try:
-        site.deploy(**broken.settings())
+        site.deploy(broken.settings())
     except MoorError as problem:
         return "\n".join((problem.log, problem.fact, problem.hint))
     raise CheckFailed(f"{broken.app}: the deploy succeeded")
@@ -180,7 +180,7 @@ def _unharmed(watch: Watch, broken: Broken) -> None:
 )
 def down_clean(column: Column) -> str:
     """Take down an app with a Jaeger of its own, twice, and look for remains."""
-    with column.other(**{key.replace(".", "__"): NO_COLLECTOR[key] for key in NO_COLLECTOR}) as one:
+    with column.other(NO_COLLECTOR) as one:
         one.deployment.jaeger.start()
         url, were = one.url, one.processes()
         one.deployment.down()

@@ -27,7 +27,7 @@ def debug(column: Column) -> str:
     """Look where they would be, in a deployment as an operator makes it."""
     if "deploy" not in column.has:
         return _traps(column.url)
-    with column.other(server__probe=False) as site:
+    with column.other({"server.probe": False}) as site:
         return _traps(site.url)
 
 

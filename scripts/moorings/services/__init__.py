@@ -1,0 +1,1 @@
+"""What an app leans on: a running one, a program, an image, or a build."""

@@ -46,6 +46,7 @@ accesslog = None
 on_starting = hooks.on_starting
 post_fork = hooks.post_fork
 post_worker_init = hooks.post_worker_init
+pre_request = hooks.pre_request
 worker_exit = hooks.worker_exit
 child_exit = hooks.child_exit
 on_exit = hooks.on_exit

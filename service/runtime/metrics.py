@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 # The bounds that OpenTelemetry's HTTP conventions advise, in seconds.
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -13,14 +17,15 @@ _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 class Metrics:
     """The runtime's own metrics; the app's, made with prometheus_client, appear beside them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, registry: "CollectorRegistry | None" = None) -> None:
         if settings.metrics_dir:
             # prometheus_client reads this when it is first imported, hence the late import.
             os.environ[_VARIABLE] = str(settings.metrics_dir)
             settings.metrics_dir.mkdir(parents=True, exist_ok=True)
         from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
-        self._own = REGISTRY if not settings.metrics_dir else None
+        # With a folder the sums are read from its files, and this process keeps no registry.
+        self._own = None if settings.metrics_dir else registry or REGISTRY
         registry = self._own or CollectorRegistry()
         self.duration = Histogram(
             "http_server_request_duration_seconds",

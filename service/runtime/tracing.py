@@ -39,19 +39,20 @@ class Ledger(SpanExporter):
         self._inner = inner
         self._metrics = metrics
         self._lock = threading.Lock()
-        self.waiting = 0
+        self._waiting = 0
 
-    def enqueue(self, room: int) -> None:
-        """Count a span that ended; a full queue drops its oldest one."""
+    def admit(self, room: int) -> bool:
+        """Return whether there is room for one more span, and count it among those that wait."""
         with self._lock:
-            if self.waiting < room:
-                self.waiting += 1
-                return
+            if self._waiting < room:
+                self._waiting += 1
+                return True
         self._metrics.dropped.labels("queue_full").inc()
+        return False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         with self._lock:
-            self.waiting -= len(spans)
+            self._waiting -= len(spans)
         result = self._inner.export(spans)
         if result is SpanExportResult.SUCCESS:
             self._metrics.exported.inc(len(spans))
@@ -67,7 +68,7 @@ class Ledger(SpanExporter):
 
 
 class CountedProcessor(BatchSpanProcessor):
-    """The SDK's batch processor, which drops in silence, with a ledger beside it."""
+    """The SDK's batch processor, which drops uncounted, behind a ledger that counts."""
 
     def __init__(self, ledger: Ledger, room: int) -> None:
         super().__init__(ledger, max_queue_size=room)
@@ -75,9 +76,9 @@ class CountedProcessor(BatchSpanProcessor):
         self._room = room
 
     def on_end(self, span: ReadableSpan) -> None:
-        if span.context and span.context.trace_flags.sampled:
-            self._ledger.enqueue(self._room)
-        super().on_end(span)
+        sampled = span.context and span.context.trace_flags.sampled
+        if sampled and self._ledger.admit(self._room):
+            super().on_end(span)
 
 
 def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
@@ -112,10 +113,10 @@ def flush(seconds: float = FLUSH_SECONDS) -> None:
         _within(seconds, provider.force_flush)
 
 
-def close(provider: TracerProvider) -> None:
-    """Flush and end `provider`, in what is left of an exit's FLUSH_SECONDS."""
+def close(provider: TracerProvider, seconds: float = FLUSH_SECONDS) -> None:
+    """Flush and end `provider`, in what is left of the `seconds` that an exit may take."""
     spent = time.monotonic() - _exit_began()
-    _within(max(_LAST_SECONDS, FLUSH_SECONDS - spent), provider.shutdown)
+    _within(max(_LAST_SECONDS, seconds - spent), provider.shutdown)
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Gunicorn's side: the hooks and the log that deploy/gunicorn/gunicorn.conf.py names."""
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -51,6 +52,14 @@ def post_fork(_arbiter: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", int(max(grace / 2, grace - _RESERVE)))
 
 
+def pre_request(_worker: Any, request: Any) -> None:
+    """Announce the close of a connection whose body is refused unread, as gunicorn then closes."""
+    most = _max_body_bytes()
+    for name, value in request.headers:
+        if name == "CONTENT-LENGTH" and most and value.isdecimal() and int(value) > most:
+            request.must_close = True
+
+
 def post_worker_init(worker: Any) -> None:
     """Say that this worker serves, to whoever watches READY_DIR."""
     if folder := os.environ.get("READY_DIR"):
@@ -74,6 +83,11 @@ def on_exit(_arbiter: Any) -> None:
     """Remove the metrics' folder, where it was made here."""
     if made := os.environ.get("MOORINGS_METRICS_MADE"):
         shutil.rmtree(made, ignore_errors=True)
+
+
+@functools.cache
+def _max_body_bytes() -> int:
+    return settings.read().max_body_bytes
 
 
 def _not_ready(pid: int) -> None:

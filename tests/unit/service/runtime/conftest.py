@@ -1,0 +1,258 @@
+"""A collector that takes real OTLP, a log that can be read, and a server that can be started."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry, generate_latest
+from werkzeug.test import Client, TestResponse
+
+from runtime.logs import Lines
+from runtime.metrics import Metrics
+from runtime.settings import Settings
+from runtime.telemetry import Telemetry
+
+REPOSITORY = Path(__file__).parents[4]
+APPS = Path(__file__).parent / "apps"
+SECONDS = 20.0
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = SECONDS) -> Any:
+    """Poll until `condition` gives something true, which is returned."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+    return found
+
+
+class Collector(ThreadingHTTPServer):
+    """Takes OTLP over HTTP and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receive)
+        self.spans: list[Any] = []
+        self.resources: list[dict[str, Any]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def names(self) -> list[str]:
+        return [span.name for span in self.spans]
+
+    def named(self, name: str) -> Any:
+        return until(
+            lambda: next((span for span in self.spans if span.name == name), None), f"span {name}"
+        )
+
+
+class _Receive(BaseHTTPRequestHandler):
+    server: Collector
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        for group in ExportTraceServiceRequest.FromString(body).resource_spans:
+            self.server.resources.append(attributes(group.resource))
+            for scope in group.scope_spans:
+                self.server.spans.extend(scope.spans)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+def attributes(holder: Any) -> dict[str, Any]:
+    """Return the attributes of a span or resource of the protocol."""
+    return {
+        item.key: getattr(item.value, str(item.value.WhichOneof("value")))
+        for item in holder.attributes
+    }
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    server = Collector()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Log:
+    """A stream for lines, and what was written to it."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self._path = path
+        self.descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        self.stream = Lines(settings, self.descriptor)
+
+    def text(self) -> str:
+        return self._path.read_text()
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text().splitlines()]
+
+
+@pytest.fixture
+def make_log(tmp_path: Path) -> Iterator[Callable[..., Log]]:
+    made: list[Log] = []
+
+    def make(**changes: Any) -> Log:
+        made.append(
+            Log(tmp_path / f"log{len(made)}", Settings(**({"log_format": "json"} | changes)))
+        )
+        return made[-1]
+
+    yield make
+    for log in made:
+        os.close(log.descriptor)
+
+
+class Layer:
+    """The telemetry layer around an app, with all that it leaves behind."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.registry = CollectorRegistry()
+        self._metrics = Metrics(Settings(), self.registry)
+        self._exporter = InMemorySpanExporter()
+        self._provider = TracerProvider(shutdown_on_exit=False)
+        self._provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+
+    def around(self, app: WSGIApplication, **more: Any) -> Telemetry:
+        tracer = self._provider.get_tracer("test")
+        return Telemetry(app, tracer, self._metrics, self.log.stream, "test-server", **more)
+
+    def ask(self, app: WSGIApplication, path: str, **more: Any) -> TestResponse:
+        """Send one request and read its answer to the end, as a server does."""
+        return Client(self.around(app)).open(path, buffered=True, **more)
+
+    def spans(self) -> tuple[Any, ...]:
+        return self._exporter.get_finished_spans()
+
+    def metrics(self) -> str:
+        return generate_latest(self.registry).decode()
+
+
+@pytest.fixture
+def layer(make_log: Callable[..., Log]) -> Layer:
+    return Layer(make_log())
+
+
+class Server:
+    """A Gunicorn of its own, started as an operator would by hand."""
+
+    def __init__(self, folder: Path, application: str, environ: dict[str, str]) -> None:
+        self.port = _free_port()
+        self.ready_dir = folder / "ready"
+        self._log = (folder / "stdout").open("wb")
+        self._stderr = (folder / "stderr").open("wb")
+        self._folder = folder
+        command = ["-m", "gunicorn", "-c", "deploy/gunicorn/gunicorn.conf.py", application]
+        self.process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=REPOSITORY,
+            env=_environ(self, environ),
+            stdout=self._log,
+            stderr=self._stderr,
+        )
+
+    until = staticmethod(until)
+
+    def wait_ready(self, workers: int) -> list[int]:
+        """Wait until so many workers have booted; returns their pids."""
+        until(lambda: len(self.pids()) >= workers or self.process.poll() is not None, "workers")
+        assert self.process.poll() is None, self.stdout() + self.stderr()
+        return self.pids()
+
+    def pids(self) -> list[int]:
+        return [int(path.name) for path in self.ready_dir.glob("*")]
+
+    def ask(self, path: str, method: str = "GET", **more: Any) -> tuple[HTTPResponse, bytes]:
+        with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)) as client:
+            client.request(method, path, **more)
+            response = client.getresponse()
+            return response, response.read()
+
+    def stop(self, signal_number: int = 15) -> float:
+        """Signal the master and wait for its end; returns the seconds it took."""
+        began = time.monotonic()
+        self.process.send_signal(signal_number)
+        self.process.wait(SECONDS)
+        return time.monotonic() - began
+
+    def stdout(self) -> str:
+        return (self._folder / "stdout").read_text()
+
+    def stderr(self) -> str:
+        return (self._folder / "stderr").read_text()
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stdout().splitlines()]
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(SECONDS)
+        self._log.close()
+        self._stderr.close()
+
+
+def _environ(server: Server, changes: dict[str, str]) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return (
+        kept
+        | {
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "service"), str(APPS)]),
+            "APP": "shop:app",
+            "BIND": f"127.0.0.1:{server.port}",
+            "READY_DIR": str(server.ready_dir),
+            "RELEASE": "r1",
+            "SERVER": "gunicorn-gthread",
+            "OTEL_TRACES_EXPORTER": "none",
+        }
+        | changes
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers that end with the test; variables are given in small letters."""
+    started: list[Server] = []
+
+    def begin(application: str = "runtime.wsgi:application", **changes: str) -> Server:
+        folder = tmp_path / f"server{len(started)}"
+        folder.mkdir()
+        environ = {name.upper(): value for name, value in changes.items()}
+        started.append(Server(folder, application, environ))
+        return started[-1]
+
+    yield begin
+    for server in started:
+        server.end()

@@ -1,0 +1,97 @@
+import logging
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from runtime import logs
+from runtime.settings import Settings
+
+
+def _logger(log: Any, name: str) -> logging.Logger:
+    logger = logging.Logger(name)
+    logger.addHandler(logs.handler(log.stream))
+    return logger
+
+
+def test_a_traceback_is_inside_its_line(make_log: Callable[..., Any]) -> None:
+    log = make_log(release="r7")
+    try:
+        raise ValueError("flavour\nof two lines")
+    except ValueError:
+        _logger(log, "shop").exception("failed: %s", "why")
+    (line,) = log.lines()
+    assert (line["level"], line["logger"], line["message"]) == ("error", "shop", "failed: why")
+    assert line["release"] == "r7"
+    assert "ValueError: flavour\nof two lines" in line["exception"]
+    assert line["time"].endswith("Z")
+
+
+def test_secrets_are_blanked(make_log: Callable[..., Any]) -> None:
+    log = make_log()
+    _logger(log, "shop").info("to postgresql://shop:hush@db:5432/shop with Bearer hush.hush")
+    assert log.lines()[0]["message"] == "to postgresql://shop:***@db:5432/shop with Bearer ***"
+
+
+def test_a_wrong_format_does_not_end_the_request(make_log: Callable[..., Any]) -> None:
+    log = make_log()
+    _logger(log, "shop").info("%d items", "three")
+    assert log.lines()[0]["message"].startswith("%d items (")
+
+
+def test_text_for_people(make_log: Callable[..., Any]) -> None:
+    log = make_log(log_format="text")
+    _logger(log, "shop").warning("careful")
+    assert log.text().rstrip().endswith("WARNING careful")
+
+
+def test_opentelemetry_says_the_same_once_a_minute(make_log: Callable[..., Any]) -> None:
+    log = make_log()
+    for attempt in range(5):
+        _logger(log, "opentelemetry.exporter.test").warning("no collector, try %s", attempt)
+        _logger(log, "shop").warning("said each time")
+    messages = [line["message"] for line in log.lines()]
+    assert messages.count("no collector, try 0") == 1
+    assert messages.count("said each time") == 5
+    assert len(messages) == 6
+
+
+def test_lines_of_the_app_carry_the_requests_trace(layer: Any) -> None:
+    logger = _logger(layer.log, "shop")
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        logger.info("inside")
+        start_response("200 OK", [])
+        return [b""]
+
+    layer.ask(app, "/")
+    inside, request = layer.log.lines()
+    assert inside["message"] == "inside"
+    assert inside["trace_id"] == request["trace_id"]
+    assert inside["span_id"] == request["span_id"]
+
+
+def test_configure_takes_over_the_root() -> None:
+    before, level = logging.root.handlers[:], logging.root.level
+    try:
+        logs.configure(make_settings())
+        assert [type(handler) for handler in logging.root.handlers] == [logs.Handler]
+        assert logging.root.level == logging.WARNING
+    finally:
+        logging.captureWarnings(False)
+        logging.root.handlers[:] = before
+        logging.root.setLevel(level)
+
+
+def make_settings() -> Settings:
+    return Settings(log_level="warning", log_format="json")
+
+
+def test_a_log_that_nobody_reads_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    lines = logs.Lines(make_settings(), write)
+    try:
+        lines.write(0.0, "info", {"message": "unheard"})
+    finally:
+        os.close(write)

@@ -1,0 +1,60 @@
+import pytest
+
+from runtime import settings
+from runtime.settings import SettingError, Settings
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert settings.read({}) == Settings()
+
+
+def test_values_are_read() -> None:
+    found = settings.read(
+        {"APP": "shop:app", "PROBE": "1", "MAX_BODY_BYTES": "10", "HEALTH_PREFIX": "/ops/"}
+    )
+    assert (found.app, found.probe, found.max_body_bytes) == ("shop:app", True, 10)
+    assert found.health_prefix == "/ops"
+
+
+def test_no_exporter_is_an_empty_list() -> None:
+    assert settings.read({"OTEL_TRACES_EXPORTER": "none"}).otel_traces_exporter == ()
+    assert settings.read({"OTEL_TRACES_EXPORTER": "otlp,console"}).otel_traces_exporter == (
+        "otlp",
+        "console",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MAX_BODY_BYTES", "abc", "MAX_BODY_BYTES: should be a whole number of bytes, not 'abc'"),
+        ("MAX_BODY_BYTES", "-1", "MAX_BODY_BYTES: should be a whole number of bytes, not '-1'"),
+        ("PROXY_HOPS", "1.5", "PROXY_HOPS: should be a whole number of trusted proxies, not '1.5'"),
+        ("PROXY_HOPS", "²", "PROXY_HOPS: should be a whole number of trusted proxies, not '²'"),
+        ("PROBE", "yes", "PROBE: should be 1 or 0, not 'yes'"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT: should be one of auto, json, text, not 'xml'"),
+        ("HEALTH_PREFIX", "ops", "HEALTH_PREFIX: should begin with '/', not 'ops'"),
+        (
+            "OTEL_TRACES_EXPORTER",
+            "jaeger",
+            "OTEL_TRACES_EXPORTER: should be one of otlp, console, none, not 'jaeger'",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            "grpc",
+            "OTEL_EXPORTER_OTLP_PROTOCOL: should be http/protobuf, not 'grpc'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named(name: str, value: str, words: str) -> None:
+    with pytest.raises(SettingError) as raised:
+        settings.read({name: value})
+    assert str(raised.value) == words
+
+
+def test_a_least_value_is_named() -> None:
+    with pytest.raises(SettingError) as raised:
+        settings.whole({"WORKERS": "0"}, "WORKERS", 2, "workers", least=1)
+    assert (
+        str(raised.value) == "WORKERS: should be a whole number of workers of at least 1, not '0'"
+    )

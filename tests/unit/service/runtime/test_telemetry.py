@@ -1,0 +1,240 @@
+import gc
+from collections.abc import Iterable, Iterator
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import pytest
+from flask import Flask, Response
+from werkzeug.test import Client, create_environ
+
+from runtime.telemetry import Exchange
+
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask("shop")
+    app.add_url_rule("/items/<int:number>", view_func=lambda number: {"number": number})
+    app.add_url_rule("/crash", view_func=crash)
+    app.add_url_rule("/stream", view_func=stream)
+    return app
+
+
+def crash() -> None:
+    raise ValueError("flavour")
+
+
+def stream() -> Response:
+    return Response(iter(["one", "two"]))
+
+
+def plain(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Length", "5")])
+    return [b"plain"]
+
+
+def failing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Length", "5")])
+    raise ValueError("flavour")
+
+
+def test_a_flask_request_has_a_span_with_its_route(layer: Any, app: Flask) -> None:
+    layer.ask(app, "/items/3?secret=x", headers={"User-Agent": "test"})
+    (span,) = layer.spans()
+    assert span.name == "GET /items/<int:number>"
+    assert dict(span.attributes) == {
+        "http.request.method": "GET",
+        "http.route": "/items/<int:number>",
+        "http.response.status_code": 200,
+        "url.path": "/items/3",
+        "url.scheme": "http",
+        "server.address": "localhost",
+        "server.port": 80,
+        "user_agent.original": "test",
+        "network.protocol.version": "1.1",
+        "webengine.name": "test-server",
+    }
+    assert span.status.is_unset
+
+
+def test_the_callers_trace_goes_on_and_comes_back(layer: Any, app: Flask) -> None:
+    header = f"00-{TRACE}-{PARENT}-01"
+    response = layer.ask(app, "/items/3", headers={"traceparent": header})
+    (span,) = layer.spans()
+    assert f"{span.context.trace_id:032x}" == TRACE
+    assert f"{span.parent.span_id:016x}" == PARENT
+    version, trace_id, span_id, flags = response.headers["traceresponse"].split("-")
+    assert (version, trace_id, span_id) == ("00", TRACE, f"{span.context.span_id:016x}")
+    assert int(flags, 16) & 1
+
+
+@pytest.mark.parametrize("header", ["", "00-0-0-01", "x" * 5000, f"00-{'0' * 32}-{PARENT}-01"])
+def test_a_malformed_trace_begins_a_new_one(layer: Any, header: str) -> None:
+    layer.ask(plain, "/", headers={"traceparent": header})
+    (span,) = layer.spans()
+    assert span.parent is None
+
+
+def test_the_callers_no_is_kept(layer: Any) -> None:
+    header = f"00-{TRACE}-{PARENT}-00"
+    response = layer.ask(plain, "/", headers={"traceparent": header})
+    assert layer.spans() == ()
+    assert response.headers["traceresponse"].endswith("-00")
+
+
+def test_an_app_that_is_not_flask(layer: Any) -> None:
+    assert layer.ask(plain, "/").data == b"plain"
+    (span,) = layer.spans()
+    assert span.name == "GET"
+    assert "http.route" not in span.attributes
+
+
+def test_odd_methods_are_one_name(layer: Any) -> None:
+    layer.ask(plain, "/", method="BREW")
+    (span,) = layer.spans()
+    assert span.name == "HTTP"
+    assert span.attributes["http.request.method"] == "_OTHER"
+    assert span.attributes["http.request.method_original"] == "BREW"
+    assert 'http_request_method="_OTHER"' in layer.metrics()
+
+
+def test_an_exception_that_flask_swallows_is_recorded(layer: Any, app: Flask) -> None:
+    assert layer.ask(app, "/crash").status_code == 500
+    (span,) = layer.spans()
+    assert span.name == "GET /crash"
+    assert span.attributes["error.type"] == "ValueError"
+    (event,) = span.events
+    assert event.attributes["exception.message"] == "flavour"
+    assert not span.status.is_ok
+
+
+def test_an_exception_that_leaves_the_app_is_a_problem(layer: Any) -> None:
+    response = layer.ask(failing, "/")
+    (span,) = layer.spans()
+    assert response.status_code == 500
+    assert response.content_type == "application/problem+json"
+    assert response.headers.getlist("Content-Length") == [str(len(response.data))]
+    assert response.json["trace_id"] == f"{span.context.trace_id:032x}"
+    assert b"flavour" not in response.data
+    assert [event.name for event in span.events] == ["exception"]
+
+
+def test_a_stream_is_timed_to_its_end(layer: Any, app: Flask) -> None:
+    response = Client(layer.around(app)).get("/stream", buffered=False)
+    pieces = iter(response.response)
+    assert next(pieces) == b"one"
+    assert layer.spans() == ()
+    assert "http_server_active_requests 1.0" in layer.metrics()
+    assert list(pieces) == [b"two"]
+    response.close()
+    assert [span.name for span in layer.spans()] == ["GET /stream"]
+    assert "http_server_active_requests 0.0" in layer.metrics()
+
+
+def test_a_client_that_goes_leaves_an_incomplete_answer(layer: Any, app: Flask) -> None:
+    response = Client(layer.around(app)).get("/stream", buffered=False)
+    next(iter(response.response))
+    response.close()
+    (span,) = layer.spans()
+    assert span.attributes["moorings.response.incomplete"] is True
+    assert layer.log.lines()[-1]["incomplete"] is True
+
+
+def test_an_answer_that_has_begun_is_cut(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"begun"
+        raise ValueError("flavour")
+
+    heads: list[str] = []
+    answer = _call(layer, app, heads)
+    assert next(answer) == b"begun"
+    with pytest.raises(ConnectionResetError):
+        next(answer)
+    answer.close()
+    (span,) = layer.spans()
+    assert heads == ["200 OK"]
+    assert span.attributes["error.type"] == "ValueError"
+
+
+def test_an_app_that_never_starts_its_answer(layer: Any) -> None:
+    response = layer.ask(lambda environ, start_response: [], "/")
+    assert response.status_code == 500
+
+
+def test_the_write_callable_of_old_apps(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])(b"written ")
+        return [b"returned"]
+
+    written: list[bytes] = []
+    exchange = layer.around(app)(create_environ("/"), lambda *_: written.append)
+    assert written + list(exchange) == [b"written ", b"returned"]
+    exchange.close()
+    assert layer.log.lines()[-1]["bytes"] == len(b"written returned")
+
+
+def test_an_app_may_replace_its_answer_before_it_begins(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("X-First", "1")])
+        try:
+            raise ValueError("flavour")
+        except ValueError as error:
+            start_response("418 I'm a teapot", [], (ValueError, error, None))
+        return [b""]
+
+    response = layer.ask(app, "/")
+    assert response.status_code == 418
+    assert "X-First" not in response.headers
+
+
+def test_untraced_paths_leave_nothing(layer: Any) -> None:
+    app = layer.around(plain, untraced=frozenset({"/healthz"}))
+    assert Client(app).get("/healthz").data == b"plain"
+    assert layer.spans() == ()
+    assert layer.log.lines() == []
+
+
+def test_metrics_count_by_method_route_and_status(layer: Any, app: Flask) -> None:
+    for number in range(3):
+        layer.ask(app, f"/items/{number}")
+    labels = (
+        'http_request_method="GET",http_response_status_code="200",http_route="/items/<int:number>"'
+    )
+    assert f"http_server_request_duration_seconds_count{{{labels}}} 3.0" in layer.metrics()
+
+
+def test_the_line_of_a_request(layer: Any, app: Flask) -> None:
+    environ = {"REMOTE_ADDR": "192.0.2.1"}
+    headers = {"Authorization": "Bearer abc", "Cookie": "session=abc"}
+    layer.ask(app, "/items/3?token=abc", headers=headers, environ_base=environ)
+    (line,) = layer.log.lines()
+    (span,) = layer.spans()
+    assert line["trace_id"] == f"{span.context.trace_id:032x}"
+    assert line["span_id"] == f"{span.context.span_id:016x}"
+    assert line["duration_ms"] >= 0
+    assert line["bytes"] == len('{"number":3}\n')
+    fixed = ("level", "method", "path", "route", "status", "client", "release")
+    assert [line[name] for name in fixed] == [
+        "info", "GET", "/items/3", "/items/<int:number>", 200, "192.0.2.1", "unreleased",
+    ]  # fmt: skip
+    assert "abc" not in layer.log.text()
+
+
+def test_paths_are_logged_as_text_and_not_in_full(layer: Any) -> None:
+    layer.ask(plain, "/käse")
+    layer.ask(plain, "/" + "x" * 3000)
+    first, second = layer.log.lines()
+    assert first["path"] == "/käse"
+    assert len(second["path"]) == 256
+
+
+def test_nothing_is_kept_of_a_request_that_is_over(layer: Any, app: Flask) -> None:
+    layer.ask(app, "/items/3")
+    gc.collect()
+    assert not [found for found in gc.get_objects() if type(found) is Exchange]
+
+
+def _call(layer: Any, app: Any, heads: list[str]) -> Any:
+    return layer.around(app)(create_environ("/"), lambda status, headers, *_: heads.append(status))

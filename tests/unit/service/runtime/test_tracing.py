@@ -1,0 +1,99 @@
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from prometheus_client import CollectorRegistry, generate_latest
+
+from runtime import tracing
+from runtime.metrics import Metrics
+from runtime.settings import Settings
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> Metrics:
+    return Metrics(Settings(), registry)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_exit() -> Iterator[None]:
+    yield
+    tracing._exit_began.cache_clear()
+
+
+def test_spans_arrive_with_this_workers_resource(
+    collector: Any, metrics: Metrics, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=theirs,team=fruit")
+    settings = Settings(app="shop.web:app", release="r7", server="test")
+    provider = tracing.make_provider(settings, metrics)
+    provider.get_tracer("test").start_span("work").end()
+    tracing.close(provider)
+    assert collector.names() == ["work"]
+    resource = collector.resources[0]
+    assert resource["service.name"] == "shop"
+    assert resource["service.version"] == "theirs"
+    assert resource["team"] == "fruit"
+    assert resource["webengine.name"] == "test"
+    assert resource["process.pid"] > 0
+    assert resource["service.instance.id"]
+    assert "otel_spans_exported_total 1.0" in generate_latest(registry).decode()
+
+
+class Stuck(SpanExporter):
+    """A collector that takes its time, then says no."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        time.sleep(self._seconds)
+        return SpanExportResult.FAILURE
+
+
+def test_lost_spans_are_counted(
+    metrics: Metrics, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
+    ledger = tracing.Ledger(Stuck(0), metrics)
+    provider.add_span_processor(tracing.CountedProcessor(ledger, room=512))
+    tracer = provider.get_tracer("test")
+    for _ in range(600):
+        tracer.start_span("work").end()
+    tracing.close(provider)
+    sums = dict(line.rsplit(" ", 1) for line in generate_latest(registry).decode().splitlines())
+    lost = [
+        float(sums[f'otel_spans_dropped_total{{reason="{reason}"}}'])
+        for reason in ("queue_full", "export_failed")
+    ]
+    assert sum(lost) == 600
+
+
+def test_a_collector_that_hangs_does_not_hold_the_exit(metrics: Metrics) -> None:
+    provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
+    ledger = tracing.Ledger(Stuck(20), metrics)
+    provider.add_span_processor(tracing.CountedProcessor(ledger, room=512))
+    provider.get_tracer("test").start_span("work").end()
+    began = time.monotonic()
+    tracing.close(provider, seconds=0.6)
+    assert time.monotonic() - began < 5
+
+
+def test_the_sdk_can_be_switched_off(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
+    span = provider.get_tracer("test").start_span("work")
+    assert not span.is_recording()
+    assert not span.get_span_context().is_valid

@@ -6,7 +6,7 @@ from moorings import report, service, tour, ui
 from moorings.deployment import Deployment
 from moorings.tracing import Traces
 
-#: Seconds within which the spans of the tour must be in Jaeger: the exporter sends every 5 s.
+#: Seconds within which the spans of the tour must be in Jaeger.
 TRACE_DEADLINE = 20.0
 
 

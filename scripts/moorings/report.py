@@ -47,7 +47,7 @@ def status(made: Deployment) -> int:
         ui.say("  the app does not run")
     else:
         ui.say(f"  release {live.version} at {made.target.endpoints().app}")
-        ui.out.print(_instances(made.target.instances()))
+        ui.show(_instances(made.target.instances()))
     ui.say(f"  Jaeger  {made.jaeger.describe()}")
     ui.say(f"  state   {made.layout.home}")
     for item in machine.items(made.layout.state):
@@ -81,13 +81,13 @@ def traces(made: Deployment, limit: int) -> None:
     if not found:
         ui.say("no traces yet")
         return
-    ui.out.print(tracing.table(found))
+    ui.show(tracing.listing(found))
 
 
 def trace(made: Deployment, shown: Trace) -> None:
     """Show a trace as a tree, and its link where this Jaeger has pages."""
     ui.say()
-    ui.out.print(tracing.render(shown))
+    ui.show(tracing.render(shown))
     link = made.jaeger.ui_link(shown.trace_id)
     ui.say(f"  {link or f'moor trace {shown.trace_id}'}")
     ui.say()
@@ -121,6 +121,6 @@ def _shown(name: str, value: object) -> str:
 def needs(target: Target) -> None:
     """Show a target and what it still wants here."""
     missing = [need for need in target.needs() if not need.there]
-    ui.out.print(Text.assemble((f"{target.name:10}", "bold"), "ready" if not missing else ""))
+    ui.show(Text.assemble((f"{target.name:10}", "bold"), "ready" if not missing else ""))
     for need in missing:
         ui.say(f"  {need.what}: {need.how}")

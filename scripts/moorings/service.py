@@ -128,7 +128,8 @@ def _secret_key(layout: Layout, user: User | None) -> dict[str, str]:
 
 def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:
     """Hand over what OpenTelemetry's own variables say; add where the traces go."""
-    env = dict(settings.otel)
+    # Spans leave every second: an operator who looks for a trace should not wait for 5.
+    env = {"OTEL_BSP_SCHEDULE_DELAY": "1000", **settings.otel}
     if otlp:
         env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
     elif "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in env:

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 import httpx
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
@@ -228,41 +228,45 @@ def _grow(tree: Tree, trace: Trace, span: Span, began: int) -> None:
 
 
 def _line(span: Span, began: int) -> Text:
-    line = Text.assemble(
-        (span.service, "cyan"), "  ", (span.operation, "bold"),
-        f"  {span.duration / 1000:.1f} ms", (f"  at +{(span.start - began) / 1000:.1f} ms", "dim"),
-    )  # fmt: skip
+    """One line: a longer one is cut at the width of the terminal, never wrapped."""
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{span.duration / 1000:.1f} ms", "bold")
+    line.append(f" at {(span.start - began) / 1000:.0f}  ", "dim")
+    line.append(f"{span.service}  ", "cyan")
+    line.append(f"{_operation(span)}  ")
     status = span.tags.get("http.response.status_code")
     if status is not None:
-        line.append(f"  {status}")
+        line.append(f"{status}  ")
     if span.error:
-        line.append("  error", "bold red")
-    statement = str(span.tags.get("db.query.text") or span.tags.get("db.statement") or "")
-    if statement:
-        line.append(f"\n{_short(statement)}", "dim")
-    return line
+        line.append("error  ", "bold red")
+    return line.append(_statement(span), "dim")
 
 
-def _short(statement: str, width: int = 68) -> str:
-    words = " ".join(statement.split())
-    return words if len(words) <= width else f"{words[: width - 1]}…"
+def _operation(span: Span) -> str:
+    """SQLite's spans are named by the whole path of their file: its name is enough."""
+    verb, _, name = span.operation.partition(" ")
+    database = span.tags.get("db.namespace") or span.tags.get("db.name")
+    return f"{verb} {PurePath(name).name}" if database and database == name else span.operation
 
 
-def table(traces: list[Trace]) -> RenderableType:
-    """Return traces as a table, one a line."""
-    made = Table(box=None)
-    for title in ("began", "trace", "service", "operation", "ms", "spans", "errors"):
-        made.add_column(title, justify="right" if title in ("ms", "spans", "errors") else "left",
-                        no_wrap=True)  # fmt: skip
-    for trace in traces:
-        made.add_row(*_row(trace))
-    return made
+def _statement(span: Span) -> str:
+    text = str(span.tags.get("db.query.text") or span.tags.get("db.statement") or "")
+    return " ".join(text.split())
 
 
-def _row(trace: Trace) -> list[str]:
+def listing(traces: list[Trace]) -> RenderableType:
+    """Return traces, one a line."""
+    head = f"{'began':8}  {'trace':32}  {'ms':>8}  {'spans':>5}  {'errors':>6}  request"
+    return Group(Text(head, "bold"), *map(_row, traces))
+
+
+def _row(trace: Trace) -> Text:
     root = trace.roots[0]
     began = datetime.fromtimestamp(_began(trace) / 1e6).strftime("%H:%M:%S")
-    errors = sum(span.error for span in trace.spans)
-    took = f"{root.duration / 1000:.1f}"
-    return [began, trace.trace_id, root.service, root.operation, took,
-            str(len(trace.spans)), str(errors or "")]  # fmt: skip
+    errors = sum(span.error for span in trace.spans) or ""
+    return Text(
+        f"{began}  {trace.trace_id:32}  {root.duration / 1000:8.1f}  {len(trace.spans):5}  "
+        f"{errors:>6}  {root.service}  {root.operation}",
+        no_wrap=True,
+        overflow="ellipsis",
+    )

@@ -4,12 +4,13 @@ Colours appear on a terminal only, and never where NO_COLOR is set (https://no-c
 """
 
 import shlex
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from moorings.errors import MoorError
@@ -17,8 +18,14 @@ from moorings.errors import MoorError
 #: A non-terminal sees a sign of life at least this often, in seconds.
 HEARTBEAT = 10.0
 
-out = Console(highlight=False, soft_wrap=True)
+# A file or a pipe has no width of its own: 80 columns would cut what a search looks for.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+
+def show(what: RenderableType) -> None:
+    """Print a tree or a table, each line cut at the width of the terminal."""
+    out.print(what, soft_wrap=False)
 
 
 def say(text: str = "", style: str = "") -> None:

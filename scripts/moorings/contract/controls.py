@@ -64,7 +64,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(flags=_app("chatty", "broken:ready")), frozenset({"trace.probes"})
     ),
     "text lines": Control(Tamper(flags={"server.log_format": "text"}), frozenset({"logs.json"})),
-    "a registry per worker": Control(Tamper(env={"METRICS_DIR": ""}), frozenset({"metrics.sum"})),
+    "a registry per worker": Control(Tamper(flags=_app("own_metrics")), frozenset({"metrics.sum"})),
     "the probe app is on": Control(
         Tamper(flags={"server.probe": True}), frozenset({"secure.debug"})
     ),

@@ -96,6 +96,7 @@ class Plugin:
         """Keep what is asked for."""
         self.run = run
         self.record: Record | None = None
+        self.errors: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Leave it where the suite's fixture looks."""
@@ -105,6 +106,16 @@ class Plugin:
         """Keep the checks that are asked for."""
         wanted = {check.id for check in self.run.checks()}
         items[:] = [item for item in items if _id(item) in wanted]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep what failed around a check: it is a bug of the suite, not of the deployment."""
+        if report.failed and report.when != "call":
+            self.errors.append(report.longreprtext)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what failed before the checks."""
+        if report.failed:
+            self.errors.append(report.longreprtext)
 
 
 PLUGIN = pytest.StashKey[Plugin]()
@@ -125,9 +136,11 @@ def check(run: Run, reports: Path = REPORTS) -> int:
     status = pytest.main(_arguments(reports), plugins=[plugin])
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    if plugin.record is None:
-        return int(status)
-    return _show(plugin.record, run, reports)
+    for error in plugin.errors:
+        ui.err.print(error[-3000:], markup=False)
+    if plugin.record is not None:
+        _show(plugin.record, run, reports)
+    return int(status)
 
 
 def _arguments(reports: Path) -> list[str]:
@@ -138,16 +151,15 @@ def _arguments(reports: Path) -> list[str]:
     return [*quiet, *where, f"--junitxml={reports / 'contract.xml'}", suite]
 
 
-def _show(record: Record, run: Run, reports: Path) -> int:
-    failed = [verdict for verdict in record.verdicts if verdict.outcome == "fail"]
-    for verdict in failed:
-        ui.say(f"\n{explained(verdict, run)}")
+def _show(record: Record, run: Run, reports: Path) -> None:
+    for verdict in record.verdicts:
+        if verdict.outcome == "fail":
+            ui.say(f"\n{explained(verdict, run)}")
     ui.say()
     ui.out.print(record.table())
     name = record.column.name
     (reports / "contract.xml").replace(reports / f"{name}.xml")
     ui.say(f"\nreports: {reports / name}.json, .xml")
-    return 1 if failed else 0
 
 
 def explained(verdict: Verdict, run: Run) -> str:

@@ -5,17 +5,19 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import psutil
 
 from moorings import deployment as deployments
-from moorings import lifecycle, probe, ui
+from moorings import lifecycle, ports, probe, ui
+from moorings.contract.outcome import CheckFailed
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.runner import LocalRunner, User
 from moorings.services.jaeger import Jaeger
+from moorings.settings import Jaeger as JaegerSettings
 from moorings.target import Release, Target
 
 Front = Callable[[str], AbstractContextManager[str]]
@@ -42,8 +44,8 @@ class Tamper:
 
 HEALTHY = Tamper()
 
-#: Over what the operator's own `moor.toml` says: a Jaeger of the contract's own.
-NO_COLLECTOR: Mapping[str, object] = {"jaeger.endpoint": "", "jaeger.url": ""}
+#: How many log lines of a part a failure shows.
+LINES = 10
 
 
 class TamperedRunner(LocalRunner):
@@ -66,6 +68,13 @@ class TamperedRunner(LocalRunner):
         changed = {name: value for name, value in {**env, **self.tamper.env}.items() if value}
         rights = None if self.tamper.as_root else user
         return super().start(argv, cwd=cwd, env=changed, log=log, user=rights)
+
+
+def own_jaeger() -> dict[str, object]:
+    """Return the settings of a Jaeger of the contract's own, on ports that nobody else wants."""
+    named = [item.name for item in fields(JaegerSettings) if item.name.endswith("_port")]
+    chosen = {f"jaeger.{name}": ports.free("127.0.0.1") for name in named}
+    return {"jaeger.endpoint": "", "jaeger.url": "", **chosen}
 
 
 def unproved(_target: Target, _release: Release, _timeout: float) -> None:
@@ -184,15 +193,13 @@ class Yard:
         self.environ = {
             name: value for name, value in self.environ.items() if not name.startswith(theirs)
         }
-        self.plain = deployments.open(
-            self.root, self.environ, {**self.flags, **NO_COLLECTOR}, self.target
-        )
+        self.plain = deployments.open(self.root, self.environ, self.flags, self.target)
         self._jaeger: Jaeger | None = None
 
     def jaeger(self) -> Jaeger:
         """Return the Jaeger that all sites send to, started at first use."""
         if self._jaeger is None:
-            owner = self.site(NO_COLLECTOR)
+            owner = self.site(own_jaeger())
             owner.deployment.jaeger.start()
             self._jaeger = owner.deployment.jaeger
         return self._jaeger
@@ -216,6 +223,10 @@ class Yard:
         try:
             site.deploy(proof=False)
             yield site
+        except CheckFailed as failed:
+            # Its log goes with it, and is what explains the failure.
+            failed.log = failed.log or f"app {site.name}:\n{site.logs(LINES)}"
+            raise
         finally:
             site.remove()
 
@@ -229,7 +240,7 @@ class Yard:
 
     def evidence(self) -> str:
         """Return the newest log lines of every part that runs."""
-        parts = [f"app {site.name}:\n{text}" for site in self.sites if (text := site.logs(15))]
+        parts = [f"app {site.name}:\n{text}" for site in self.sites if (text := site.logs(LINES))]
         if self._jaeger is not None:
             parts.append(f"jaeger:\n{self._jaeger.logs(5)}")
         return "\n".join(parts)
@@ -247,4 +258,4 @@ class Yard:
         for home in self.plain.layout.state.glob(f"{self._prefix}*"):
             pid = re.match(r"\d+", home.name.removeprefix(self._prefix))
             if pid and not psutil.pid_exists(int(pid[0])):
-                Site(self, home.name, NO_COLLECTOR).remove()
+                Site(self, home.name, own_jaeger()).remove()

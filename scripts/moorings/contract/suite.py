@@ -5,7 +5,7 @@ A module of `tests/targets` imports `record` and `test_check` and says `RUN = Ru
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import replace
 
@@ -48,7 +48,6 @@ def test_check(
     record: Record,
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
-    record_property: Callable[[str, object], None],
 ) -> None:
     """Judge one check; its line is shown at once."""
     with capsys.disabled():
@@ -57,7 +56,7 @@ def test_check(
             verdict = _quietly(check, record)
         screen.print(report.line(verdict))
     record.verdicts.append(verdict)
-    record_property("figure", verdict.figure)
+    request.node.user_properties.append(("figure", verdict.figure))
     _tell(verdict, _run(request))
 
 

@@ -14,7 +14,7 @@ from moorings.contract.column import Column
 from moorings.contract.metrics import active
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
-from moorings.contract.site import NO_COLLECTOR, Site
+from moorings.contract.site import Site, own_jaeger
 from moorings.contract.watch import Watch, running, watching
 from moorings.contract.wire import Answer
 from moorings.errors import MoorError
@@ -180,7 +180,7 @@ def _unharmed(watch: Watch, broken: Broken) -> None:
 )
 def down_clean(column: Column) -> str:
     """Take down an app with a Jaeger of its own, twice, and look for remains."""
-    with column.other(NO_COLLECTOR) as one:
+    with column.other(own_jaeger()) as one:
         one.deployment.jaeger.start()
         url, were = one.url, one.processes()
         one.deployment.down()

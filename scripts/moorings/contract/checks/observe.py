@@ -2,11 +2,10 @@
 
 import json
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from moorings import probe
-from moorings.contract import metrics, smoke, wire
+from moorings.contract import metrics, smoke, wire, workers
 from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
@@ -214,25 +213,13 @@ def _parsed(line: str) -> dict[str, Any]:
 def metrics_sum(column: Column) -> str:
     """Ask every worker, then read the sums as often as it takes to meet every worker."""
     with column.other() as site:
-        workers = sum(one.role == "worker" for one in site.target.instances())
-        sent = _ask_all(site.url, workers)
-        for _ in range(5 * workers):
+        count = workers.count(site)
+        _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
+        for _ in range(5 * count):
             samples = metrics.read(site.url)
             route = {"http_route": "/_probe/sleep/<seconds>"}
             counted = metrics.total(samples, metrics.ANSWERED, **route)
             claim(counted == sent, f"/metrics counts {counted:.0f} of {sent} requests")
         gauge = metrics.active(site.url)
     claim(gauge == 0, f"{gauge:.0f} requests are said to run, none does")
-    return f"{counted:.0f} counted of {sent} sent to {workers} workers, 0 running"
-
-
-def _ask_all(url: str, workers: int) -> int:
-    """Ask until every worker has answered; return how many were asked."""
-    pids: set[object] = set()
-    for sent in range(8, 401, 8):
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(wire.ask, [f"{url}/_probe/sleep/0.05"] * 8))
-        pids |= {smoke.document(answer)["pid"] for answer in answers}
-        if len(pids) == workers:
-            return sent
-    raise CheckFailed(f"{len(pids)} of {workers} workers answered any of 400 requests")
+    return f"{counted:.0f} counted of {sent} sent to {count} workers, 0 running"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from moorings.contract import smoke, wire
+from moorings.contract import smoke, wire, workers
 from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
@@ -100,12 +100,14 @@ def upload(column: Column) -> str:
     grown = _peak(column) - before
     claim(grown < GROWTH, f"the workers' peak memory grew by {grown // MIB} MiB")
     _too_long(column)
-    return f"2 x {UPLOAD // MIB} MiB whole, memory grew by {max(grown, 0) // MIB} MiB, 413 beyond"
+    return f"2 x {UPLOAD // MIB} MiB whole, peak memory grew by {grown // MIB} MiB, 413 beyond"
 
 
 def _peak(column: Column) -> int:
-    """Return the bytes that all processes hold."""
-    return sum(one.memory for one in column.target.instances())
+    """Return the most bytes that any worker ever held."""
+    url = f"{column.url}/_probe/counters"
+    documents, _ = workers.ask_every(url, workers.count(column))
+    return max(int(str(said["max_rss_bytes"])) for said in documents.values())
 
 
 def _body(size: int) -> Iterator[bytes]:

@@ -1,0 +1,63 @@
+"""The checks as they are declared."""
+
+from pathlib import Path
+
+import pytest
+
+from moorings.contract import checks, registry
+from moorings.contract.column import Column
+from moorings.contract.controls import CONTROLS
+from moorings.contract.registry import Check
+from moorings.errors import UsageError
+
+#: What issues and documents call them; a renamed check is a broken promise.
+IDS = ["serve.ready", "serve.idempotent", "serve.http", "serve.stream", "serve.upload", "serve.keepalive", "drain.running", "drain.deadline", "deploy.broken", "down.clean", "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json", "metrics.sum", "secure.debug", "secure.user"]
+
+
+def test_all_checks_are_there() -> None:
+    assert [check.id for check in registry.load()] == IDS
+
+
+def test_every_module_of_checks_is_loaded() -> None:
+    files = {file.stem for file in Path(checks.__path__[0]).glob("[a-z]*.py")}
+    assert files == set(checks.GROUPS)
+
+
+@pytest.mark.parametrize("check", registry.load(), ids=str)
+def test_a_check_has_a_control_or_says_why_not(check: Check) -> None:
+    assert bool(check.control) != bool(check.no_control)
+    if check.control:
+        assert check.control in CONTROLS, f"there is no control {check.control!r}"
+        assert check.id in CONTROLS[check.control].reddens
+
+
+def test_no_control_declares_an_unknown_check() -> None:
+    declared = {id for control in CONTROLS.values() for id in control.reddens}
+    assert declared <= set(IDS)
+
+
+def test_an_unknown_id_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"no check 'drain.runing'; did you mean drain.running\?"):
+        registry.choose(registry.load(), ["drain.runing"])
+
+
+def test_only_and_quick_choose() -> None:
+    known = registry.load()
+    assert [one.id for one in registry.choose(known, ["secure.user", "serve.http"])] == [
+        "serve.http",
+        "secure.user",
+    ]
+    assert {one.id for one in registry.choose(known, quick=True)} == {
+        "serve.ready", "serve.http", "trace.arrives", "trace.edges", "logs.json",
+        "secure.debug", "secure.user",
+    }  # fmt: skip
+
+
+def test_an_id_is_taken_once_and_a_need_must_be_known() -> None:
+    def run(_column: Column) -> str:
+        return ""
+
+    with pytest.raises(ValueError, match="two checks are called"):
+        registry.check("serve.ready", proves="")(run)
+    with pytest.raises(ValueError, match="needs luck"):
+        registry.check("serve.luck", proves="", needs=["luck"])(run)

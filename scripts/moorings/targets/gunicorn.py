@@ -54,6 +54,7 @@ class Gunicorn:
         self.options = context.settings.of(self.name, Options)
         self.releases = HostReleases(context, self.name)
         self.masters = Masters(context.layout.home / "masters.json")
+        self._booted: set[str] = set()
 
     @property
     def column(self) -> str:
@@ -95,6 +96,7 @@ class Gunicorn:
         """Start the candidate on a private port."""
         self._stop("candidate")
         self._log("candidate").unlink(missing_ok=True)
+        self._booted = set()
         self._master("candidate", release, f"127.0.0.1:{ports.free('127.0.0.1')}")
 
     def _master(self, role: str, release: Release, bind: str) -> None:
@@ -142,8 +144,15 @@ class Gunicorn:
         return f"http://{master.bind}"
 
     def alive(self, release: Release) -> bool:
-        """Tell whether the candidate runs."""
-        return self.masters.get("candidate") is not None
+        """Tell whether the candidate runs, and each of its workers that has booted."""
+        master = self.masters.get("candidate")
+        if master is None:
+            return False
+        # The master puts another in the place of a worker that dies: it would seem to live on.
+        workers = {file.name for file in Path(master.folder, "ready").glob("*")}
+        died = self._booted - workers
+        self._booted |= workers
+        return not died
 
     def switch(self, release: Release) -> None:
         """Stop the live master, start one of this release on its port."""

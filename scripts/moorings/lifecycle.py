@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from moorings import probe, ui
+from moorings import logfile, probe, ui
 from moorings.errors import MoorError, NeedError, NotReadyError
 from moorings.lock import Lock
 from moorings.probe import Clock
@@ -68,13 +68,22 @@ def _bring_up(target: Target, release: Release, plan: Plan) -> None:
         ui.good(f"release {release.version} is ready and stays alive")
         target.switch(release)
     except MoorError as problem:
-        problem.log = problem.log or target.logs(30, release)
-        problem.hint = problem.hint or _kept(target)
+        _explain(problem, target, release)
         target.retire(release)
         raise
     except BaseException:
         target.retire(release)
         raise
+
+
+def _explain(problem: MoorError, target: Target, release: Release) -> None:
+    """Add what the release itself said, before it is removed with its log."""
+    log = problem.log or target.logs(200, release)
+    why = logfile.cause(log)
+    if why and why not in problem.fact:
+        problem.fact = f"{problem.fact}: {why}"
+    problem.log = "\n".join(logfile.readable(log).splitlines()[-30:])
+    problem.hint = problem.hint or _kept(target)
 
 
 def _kept(target: Target) -> str:

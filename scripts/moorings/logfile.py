@@ -1,7 +1,9 @@
-"""The newest lines of a log file, without reading all of it."""
+"""Log files of the service: their newest lines, as a person reads them, and what went wrong."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 #: Bytes read from the end; lines of the service are a few hundred bytes long.
 WINDOW = 1_000_000
@@ -16,3 +18,37 @@ def tail(file: Path, lines: int) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def readable(text: str) -> str:
+    """Turn JSON lines into what a person reads; other lines stay as they are."""
+    return "\n".join(_readable(line) for line in text.splitlines())
+
+
+def _readable(line: str) -> str:
+    entry = _entry(line)
+    if not entry:
+        return line
+    head = f"{str(entry.get('time', ''))[11:19]} {entry.get('level', ''):7} {entry['message']}"
+    traceback = str(entry.get("traceback", "")).rstrip()
+    return f"{head}\n{traceback}" if traceback else head
+
+
+def cause(text: str) -> str:
+    """Return the message of the first error in log lines: what follows from it comes later."""
+    errors = [entry for line in text.splitlines() if (entry := _entry(line)) if _is_error(entry)]
+    return str(errors[0]["message"]).splitlines()[0] if errors else ""
+
+
+def _is_error(entry: dict[str, Any]) -> bool:
+    return entry.get("level") in ("error", "critical")
+
+
+def _entry(line: str) -> dict[str, Any]:
+    if not line.startswith("{"):
+        return {}
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) and "message" in entry else {}

@@ -1,0 +1,38 @@
+"""Log lines as a person reads them, and the first thing that went wrong in them."""
+
+import json
+from pathlib import Path
+
+from moorings import logfile
+
+
+def line(level: str, message: str, **more: str) -> str:
+    return json.dumps(
+        {"time": "2026-11-22T16:04:56.815Z", "level": level, "message": message, **more}
+    )
+
+
+def test_the_tail_of_a_file_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert logfile.tail(tmp_path / "none", 5) == ""
+
+
+def test_the_tail_is_the_newest_lines(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"x" * (logfile.WINDOW + 7) + b"\none\ntwo \xff\nthree\n")
+    assert logfile.tail(file, 2) == "two �\nthree"
+
+
+def test_a_json_line_becomes_readable_with_its_traceback() -> None:
+    text = line("error", "it broke", traceback="Traceback:\n  here\n") + "\nplain {"
+    assert logfile.readable(text) == "16:04:56 error   it broke\nTraceback:\n  here\nplain {"
+
+
+def test_the_cause_is_the_first_error() -> None:
+    lines = [line("info", "booting"), line("error", "no module named 'shop'\nmore"), "{broken"]
+    assert logfile.cause("\n".join([*lines, line("critical", "worker died")])) == (
+        "no module named 'shop'"
+    )
+
+
+def test_where_nothing_says_error_there_is_no_cause() -> None:
+    assert logfile.cause(line("info", "fine") + "\n[1, 2]\nTraceback") == ""

@@ -1,5 +1,7 @@
 """The largest request body that reaches the app."""
 
+import contextlib
+import time
 from collections.abc import Iterable, Iterator
 from wsgiref.types import InputStream, StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -8,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from runtime import problems
 
 _PIECE = 64 * 1024
+_LINGER_SECONDS = 5.0
 
 
 class BodyLimit:
@@ -20,15 +23,51 @@ class BodyLimit:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         length = environ.get("CONTENT_LENGTH") or ""
         if not length:
-            environ["wsgi.input"] = _Counted(environ["wsgi.input"], self._most)
-        elif not length.isdecimal() or int(length) > self._most:
+            return self._count(environ, start_response)
+        if not length.isdecimal() or int(length) > self._most:
             return self._refuse(environ, start_response)
         return self._app(environ, start_response)
 
-    def _refuse(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def _count(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        stream = environ["wsgi.input"]
+        counted = environ["wsgi.input"] = _Counted(stream, self._most)
+        body = self._app(environ, start_response)
+        return _Lingering(body, stream, self._most) if counted.passed else body
+
+    def _refuse(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         trace_id = environ.get(problems.TRACE_ID, "")
         problem = problems.make(413, _detail(self._most), trace_id)
-        return problems.answer(problem, environ, start_response)
+        body = problems.answer(problem, environ, start_response)
+        return _Lingering(body, environ["wsgi.input"], self._most)
+
+
+class _Lingering:
+    """An answer after which the refused body is read away, within bounds.
+
+    Most clients read no answer before they have sent everything, and a server that closes on unread
+    bytes resets the connection: they would see a broken pipe in place of the 413.
+    """
+
+    def __init__(self, body: Iterable[bytes], stream: InputStream, most: int) -> None:
+        self._body = body
+        self._stream = stream
+        self._left = 2 * most
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        close = getattr(self._body, "close", None)
+        if close:
+            close()
+        deadline = time.monotonic() + _LINGER_SECONDS
+        # The client may have gone, or what is left is no proper body: both are its own affair.
+        with contextlib.suppress(OSError, ValueError):
+            while self._left > 0 and time.monotonic() < deadline:
+                piece = self._stream.read(_PIECE)
+                if not piece:
+                    break
+                self._left -= len(piece)
 
 
 class _Counted:
@@ -38,6 +77,11 @@ class _Counted:
         self._stream = stream
         self._most = most
         self._left = most
+
+    @property
+    def passed(self) -> bool:
+        """Whether more than the limit was read."""
+        return self._left < 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size >= 0:
@@ -58,7 +102,7 @@ class _Counted:
 
     def _count(self, data: bytes) -> bytes:
         self._left -= len(data)
-        if self._left < 0:
+        if self.passed:
             raise RequestEntityTooLarge(_detail(self._most))
         return data
 

@@ -18,7 +18,7 @@ def test_a_service_from_its_first_request_to_its_last_span(start: Start, collect
     server = start(
         probe="1",
         ready="shop:ready",
-        max_body_bytes="1000",
+        max_body_bytes="1000000",
         otel_traces_exporter="otlp",
         otel_exporter_otlp_endpoint=collector.url,
     )
@@ -54,9 +54,9 @@ def _answers(server: Any) -> None:
 
 def _limits(server: Any) -> None:
     """A body that is too large is refused, and the next request works."""
-    assert server.ask("/upload", "POST", body=b"x" * 1000)[1] == b'{"length":1000}\n'
-    assert server.ask("/upload", "POST", body=b"x" * 1001)[0].status == 413
-    pieces = (b"x" * 500 for _ in range(3))
+    assert server.ask("/upload", "POST", body=b"x" * 1_000_000)[1] == b'{"length":1000000}\n'
+    assert server.ask("/upload", "POST", body=b"x" * 1_000_001)[0].status == 413
+    pieces = (b"x" * 500_000 for _ in range(3))
     response, _ = server.ask(
         "/upload",
         "POST",
@@ -66,7 +66,7 @@ def _limits(server: Any) -> None:
     )
     assert response.status == 413
     client = HTTPConnection("127.0.0.1", server.port, timeout=10)
-    client.request("POST", "/upload", body=b"x" * 200_000)
+    client.request("POST", "/upload", body=b"x" * 2_000_000)
     refused = client.getresponse()
     assert (refused.status, refused.getheader("Connection")) == (413, "close")
     refused.read()

@@ -52,6 +52,16 @@ def test_a_body_that_announces_too_much_is_not_read(layer: Any) -> None:
     assert response.json["trace_id"] == f"{span.context.trace_id:032x}"
 
 
+def test_a_refused_body_is_read_away_within_bounds(layer: Any) -> None:
+    body = Endless()
+    environ = create_environ("/", method="POST") | {"CONTENT_LENGTH": "999999", "wsgi.input": body}
+    answer = layer.around(BodyLimit(reader, 100_000))(environ, lambda *_: print)
+    assert b'"status": 413' in b"".join(answer)
+    assert body.taken == 0
+    answer.close()
+    assert 200_000 <= body.taken < 300_000
+
+
 @pytest.mark.parametrize("app", [reader, lazy])
 def test_a_body_without_a_length_is_cut_at_the_limit(layer: Any, app: Any) -> None:
     body = Endless()

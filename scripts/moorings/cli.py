@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from moorings import deployment, lifecycle, local, report, targets, ui
+from moorings import deployment, lifecycle, local, logfile, report, targets, ui
 from moorings.contract.command import check
 from moorings.deployment import Deployment
 from moorings.errors import MoorError, UsageError
@@ -117,13 +117,14 @@ def status(target: str, **options: Any) -> None:
 @click.option("--lines", default=100, show_default=True, type=click.IntRange(1, 100_000))
 @setting_options
 def logs(target: str, lines: int, **options: Any) -> None:
-    """Print the newest log lines of the app.
+    """Print the newest log lines of the app: readable on a terminal, as they are in a pipe.
 
     \b
     Example:
       moor logs --lines 20
     """
-    click.echo(_open(target, options, looks_only=True).target.logs(lines))
+    text = _open(target, options, looks_only=True).target.logs(lines)
+    click.echo(logfile.readable(text) if ui.out.is_terminal else text)
 
 
 @moor.command()

@@ -8,6 +8,9 @@ from typing import Any
 #: Bytes read from the end; lines of the service are a few hundred bytes long.
 WINDOW = 1_000_000
 
+#: How the runtime starts a line about a wrong setting or app.
+PREFIX = "moorings: "
+
 
 def tail(file: Path, lines: int) -> str:
     """Return the last lines of a file, empty where there is no file."""
@@ -35,9 +38,16 @@ def _readable(line: str) -> str:
 
 
 def cause(text: str) -> str:
-    """Return the message of the first error in log lines: what follows from it comes later."""
-    errors = [entry for line in text.splitlines() if (entry := _entry(line)) if _is_error(entry)]
-    return str(errors[0]["message"]).splitlines()[0] if errors else ""
+    """Return the first error in log lines: what follows from it comes later."""
+    return next((found for line in text.splitlines() if (found := _cause(line))), "")
+
+
+def _cause(line: str) -> str:
+    # What the runtime says before its log is set up.
+    if line.startswith(PREFIX):
+        return line.removeprefix(PREFIX)
+    entry = _entry(line)
+    return str(entry["message"]).splitlines()[0] if _is_error(entry) else ""
 
 
 def _is_error(entry: dict[str, Any]) -> bool:

@@ -34,5 +34,10 @@ def test_the_cause_is_the_first_error() -> None:
     )
 
 
+def test_what_the_runtime_says_before_its_log_is_set_up_counts() -> None:
+    text = "moorings: APP: no module named 'shop'\n" + line("error", "worker died")
+    assert logfile.cause(text) == "APP: no module named 'shop'"
+
+
 def test_where_nothing_says_error_there_is_no_cause() -> None:
     assert logfile.cause(line("info", "fine") + "\n[1, 2]\nTraceback") == ""

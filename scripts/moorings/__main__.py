@@ -1,5 +1,11 @@
 """Run `moor` as ``python -m moorings``."""
 
-from moorings.cli import main
+import sys
 
-main()
+try:
+    from moorings.cli import main
+
+    main()
+except KeyboardInterrupt:
+    # Pressed while the modules were still being read: nothing had been begun.
+    sys.exit(130)

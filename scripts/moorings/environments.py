@@ -33,7 +33,7 @@ class Environments:
         :param own: the requirements of the operator's own app, installed after those.
         :raises BuildError: with pip's last lines.
         """
-        place = self.folder / self._key([*locked, *([own] if own else [])])
+        place = self.folder / self.key([*locked, *([own] if own else [])])
         stamp = place / "complete"
         if not stamp.exists():
             self._make(place, locked, own)
@@ -41,7 +41,8 @@ class Environments:
                 stamp.touch()
         return place
 
-    def _key(self, requirements: Sequence[Path]) -> str:
+    def key(self, requirements: Sequence[Path]) -> str:
+        """Return the name of an environment: what is installed, and by which Python."""
         text = b"\0".join(file.read_bytes() for file in requirements)
         version = f"{interpreter(self.runner, self.user)} {sys.version_info[:3]}".encode()
         return hashlib.sha256(text + version).hexdigest()[:16]

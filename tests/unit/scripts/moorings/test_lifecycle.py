@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from moorings import lifecycle
 from moorings.errors import BuildError, LockedError, MoorError, NeedError
 from moorings.lifecycle import Plan

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from moorings.errors import LockedError
 from moorings.lock import Lock
 

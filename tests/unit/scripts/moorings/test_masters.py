@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from moorings import masters
 from moorings.masters import Master, Masters
 from moorings.target import Release

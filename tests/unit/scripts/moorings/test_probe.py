@@ -1,6 +1,7 @@
 """Every wait asks first, sleeps after, and ends at its deadline."""
 
 import pytest
+
 from moorings import ports, probe
 from moorings.errors import NotReadyError
 

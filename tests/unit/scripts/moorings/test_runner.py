@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from moorings import probe
 from moorings.errors import CommandError, NeedError
 from moorings.runner import DryRunner, LocalRunner

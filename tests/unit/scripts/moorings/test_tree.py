@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from moorings import tree
 from moorings.errors import BuildError
 

@@ -1,0 +1,83 @@
+"""One environment per lock hash: made once, whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from moorings.environments import Environments
+from moorings.errors import BuildError, CommandError
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    file = tmp_path / "base.txt"
+    file.write_text("flask==3.1.3 --hash=sha256:0\n")
+    return file
+
+
+def test_it_is_made_from_the_locked_requirements_alone(tmp_path: Path, runner, lock: Path) -> None:
+    made = Environments(tmp_path / "all", runner, None)
+    (tmp_path / "all").mkdir()
+    runner.run = _making(runner)
+    place = made.of([lock])
+    venv, pip = runner.argvs
+    assert venv[1:] == ["-m", "venv", "--without-pip", str(place)]
+    assert pip[1:] == [
+        "-m", "pip", "--python", f"{place}/bin/python", "install", "--quiet",
+        "--disable-pip-version-check", "--require-hashes", "-r", str(lock),
+    ]  # fmt: skip
+
+
+def _making(runner):
+    """Make the folder that a real venv would make."""
+    plain = runner.run
+
+    def run(argv, **options):
+        if "venv" in argv:
+            Path(argv[-1]).mkdir(parents=True)
+        return plain(argv, **options)
+
+    return run
+
+
+def test_the_same_lock_is_not_installed_again(tmp_path: Path, runner, lock: Path) -> None:
+    runner.run = _making(runner)
+    made = Environments(tmp_path / "all", runner, None)
+    first = made.of([lock])
+    count = len(runner.ran)
+    assert made.of([lock]) == first
+    assert len(runner.ran) == count
+
+
+def test_another_lock_is_another_environment(tmp_path: Path, runner, lock: Path) -> None:
+    runner.run = _making(runner)
+    made = Environments(tmp_path / "all", runner, None)
+    first = made.of([lock])
+    lock.write_text("flask==3.1.4 --hash=sha256:0\n")
+    assert made.of([lock]) != first
+
+
+def test_one_that_was_cut_off_is_made_again(tmp_path: Path, runner, lock: Path) -> None:
+    made = Environments(tmp_path / "all", runner, None)
+    plain = _making(runner)
+
+    def broken(argv, **options):
+        if "pip" in argv:
+            raise CommandError("pip ended with status 1", log="no such hash")
+        return plain(argv, **options)
+
+    runner.run = broken
+    with pytest.raises(BuildError) as caught:
+        made.of([lock])
+    assert caught.value.log == "no such hash"
+    runner.run = plain
+    assert (made.of([lock]) / "complete").exists()
+
+
+def test_the_app_s_own_requirements_come_after_ours(tmp_path: Path, runner, lock: Path) -> None:
+    runner.run = _making(runner)
+    own = tmp_path / "requirements.txt"
+    own.write_text("flask\n")
+    Environments(tmp_path / "all", runner, None).of([lock], own)
+    assert runner.argvs[-1][-2:] == ["-r", str(own)]
+    assert "--require-hashes" not in runner.argvs[-1]

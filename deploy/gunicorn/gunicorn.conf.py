@@ -43,7 +43,7 @@ header_map = "drop"
 logger_class = hooks.Logger
 accesslog = None
 
-on_starting = hooks.on_starting
+when_ready = hooks.when_ready
 post_fork = hooks.post_fork
 post_worker_init = hooks.post_worker_init
 pre_request = hooks.pre_request

@@ -96,11 +96,21 @@ def _make(factory: Any, arguments: _Arguments, spec: str) -> Any:
 
 def _broken(what: str, error: BaseException) -> LoadError:
     """Name the error and its place; the traceback goes to the log, as the fault is the app's."""
+    if refusal := _refusal(error):
+        return LoadError(f"{what}: {refusal}")
     _log.error("%s", what, exc_info=error)
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" ({last[0].filename}:{last[0].lineno})" if last else ""
     words = " ".join("".join(traceback.format_exception_only(error)).split())
     return LoadError(f"{what}: {words}{place}")
+
+
+def _refusal(error: BaseException) -> str:
+    """Return what an app says that refuses to start on purpose: sys.exit("why"), or click's way."""
+    if isinstance(error, SystemExit) and isinstance(error.code, str):
+        return " ".join(error.code.split())
+    speak = getattr(error, "format_message", None)
+    return " ".join(str(speak()).split()) if callable(speak) else ""
 
 
 def _not_found(module_name: str, name: str) -> str:

@@ -33,16 +33,16 @@ def memory_folder() -> str | None:
 
 
 def metrics_folder() -> Path:
-    """Return METRICS_DIR; without one, a new folder that lasts as long as the server."""
+    """Return METRICS_DIR; without one, a new folder that names its master and goes with it."""
     if not os.environ.get("METRICS_DIR"):
-        made = tempfile.mkdtemp(prefix="moorings-metrics-", dir=memory_folder())
+        made = tempfile.mkdtemp(prefix=f"moorings-metrics-{os.getpid()}-", dir=memory_folder())
         os.environ["METRICS_DIR"] = made
         os.environ["MOORINGS_METRICS_MADE"] = made
     return Path(os.environ["METRICS_DIR"])
 
 
-def on_starting(_arbiter: Any) -> None:
-    """Begin with empty sums."""
+def when_ready(_arbiter: Any) -> None:
+    """Begin with empty sums, once the address is ours: a start that fails leaves no folder."""
     metrics.prepare(metrics_folder())
 
 

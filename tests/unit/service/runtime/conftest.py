@@ -226,6 +226,7 @@ def _environ(server: Server, changes: dict[str, str]) -> dict[str, str]:
             "APP": "shop:app",
             "BIND": f"127.0.0.1:{server.port}",
             "READY_DIR": str(server.ready_dir),
+            "METRICS_DIR": str(server.ready_dir.with_name("metrics")),
             "RELEASE": "r1",
             "SERVER": "gunicorn-gthread",
             "OTEL_TRACES_EXPORTER": "none",

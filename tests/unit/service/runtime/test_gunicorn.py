@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, IncompleteRead
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,7 +155,7 @@ def test_a_request_longer_than_the_grace_period_is_cut(start: Start, collector: 
 
 
 def test_a_killed_worker_leaves_no_gauge(start: Start) -> None:
-    server = start(web_concurrency="1")
+    server = start(web_concurrency="1", metrics_dir="")
     (pid,) = server.wait_ready(1)
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"GET /slow/60000 HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -161,7 +163,11 @@ def test_a_killed_worker_leaves_no_gauge(start: Start) -> None:
         os.kill(pid, signal.SIGKILL)
         server.until(lambda: set(server.pids()) - {pid}, "a new worker")
     assert "http_server_active_requests 0.0" in server.ask("/metrics")[1].decode()
+    name = f"moorings-metrics-{server.process.pid}-*"
+    folders = [Path(folder) for folder in ("/dev/shm", tempfile.gettempdir())]
+    assert sum(len(list(folder.glob(name))) for folder in folders) == 1
     server.stop()
+    assert sum(len(list(folder.glob(name))) for folder in folders) == 0
 
 
 @pytest.mark.parametrize(

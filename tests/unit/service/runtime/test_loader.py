@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,25 @@ def test_a_failing_import_names_error_and_place(caplog: pytest.LogCaptureFixture
     assert str(raised.value).endswith("broken.py:3)")
     assert "\n" not in str(raised.value)
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'raise SystemExit("KEY is not set")',
+        'import click\nraise click.UsageError("KEY is not set")',
+    ],
+)
+def test_an_app_that_refuses_to_start_is_quoted(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "picky.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "picky", raising=False)
+    with pytest.raises(LoadError) as raised:
+        loader.load_app("picky:app")
+    assert str(raised.value) == "APP: importing 'picky' failed: KEY is not set"
+    assert caplog.text == ""
 
 
 def test_a_module_missing_inside_the_app_is_the_apps_fault(

@@ -1,5 +1,6 @@
 """moor.toml, then the environment, then a flag; an error names the key and its origin."""
 
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_moor_toml_explains_every_setting() -> None:
     group = "_port"  # ports are explained together
     bare = [
         line
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in itertools.pairwise(lines)
         if " = " in line and not line.startswith("#") and not before.startswith("#")
     ]
     assert [line for line in bare if group not in line] == []

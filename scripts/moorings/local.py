@@ -17,9 +17,9 @@ def deploy(made: Deployment) -> None:
     made.jaeger.plan()
     with made.jaeger.building():
         report.deployed(made, made.deploy())
+        made.jaeger.start()
     if made.context.runner.dry:
         return
-    made.jaeger.start()
     walk = _walk(made)
     _show_trace(made, walk.trace_id)
     report.addresses(made)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from urllib.parse import urlsplit
 
-#: The module's newest version by tag, and the Jaeger that it is.
-MODULE_VERSION = "v1.76.0"
+from moorings.errors import SettingsError
+from moorings.settings import Jaeger as Settings
+
+#: The Jaeger that the module v1.76.0 in go.mod is; the image's tag says the same.
 VERSION = "2.13.0"
 
 
@@ -18,7 +20,6 @@ class Kind(Enum):
     BINARY = "binary"
     IMAGE = "image"
     BUILD = "build"
-    NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -36,59 +37,98 @@ class Source:
         return self.kind in (Kind.BINARY, Kind.IMAGE, Kind.BUILD)
 
 
-class Wishes(Protocol):
-    """What the operator set; section [jaeger] of the settings."""
-
-    @property
-    def endpoint(self) -> str:
-        """A collector that is there already."""
-
-    @property
-    def url(self) -> str:
-        """The query address of a running Jaeger."""
-
-    @property
-    def binary(self) -> str:
-        """A Jaeger v2 program."""
-
-    @property
-    def image(self) -> str:
-        """A container image."""
-
-
 @dataclass(frozen=True)
 class Machine:
     """What is asked of this machine, each only if the answer matters."""
 
-    on_path: Callable[[], str]
-    """The path of `jaeger`, or nothing."""
+    program: Callable[[str], str]
+    """The path of a program by its name or path; empty where there is none that runs."""
     has_image: Callable[[str], bool]
     """Whether a Docker engine answers and has the image or can pull it."""
     is_built: Callable[[], bool]
     """Whether a finished build lies in the cache."""
 
 
-def choose(wishes: Wishes, machine: Machine) -> Source:
-    """Return the first way that is open, in the order of `Kind`."""
-    if wishes.endpoint:
-        return Source(Kind.ENDPOINT, f"to the collector at {wishes.endpoint}; no Jaeger is started")
-    if wishes.url:
-        return Source(Kind.URL, f"to the Jaeger that runs at {wishes.url}")
-    program = wishes.binary or machine.on_path()
-    if program:
-        why = "JAEGER_BIN" if wishes.binary else "found on PATH"
-        return Source(Kind.BINARY, f"to a Jaeger started from {program} ({why})", program)
-    if machine.has_image(wishes.image):
-        return Source(Kind.IMAGE, f"to a Jaeger in a container of {wishes.image}", wishes.image)
-    if machine.is_built():
-        return Source(Kind.BUILD, f"to Jaeger {VERSION}, built from its Go module earlier")
+def choose(settings: Settings, machine: Machine) -> Source:
+    """Return the first way that is open, in the order of `Kind`.
+
+    :raises SettingsError: where a setting names what is not there.
+    """
+    if settings.endpoint:
+        return _endpoint(settings)
+    if settings.url:
+        return Source(
+            Kind.URL,
+            f"to the Jaeger that runs at {settings.url}; it takes them at {otlp(settings)}",
+        )
+    if settings.binary:
+        return _given(settings.binary, machine)
+    found = machine.program("jaeger")
+    if found:
+        return Source(Kind.BINARY, f"to a Jaeger started from {found}, found on PATH", found)
+    if machine.has_image(settings.image):
+        return Source(Kind.IMAGE, f"to a Jaeger in a container of {settings.image}", settings.image)
+    when = "earlier" if machine.is_built() else "now (once, about 4 minutes)"
+    return Source(Kind.BUILD, f"to Jaeger {VERSION}, built from its Go module {when}")
+
+
+def _endpoint(settings: Settings) -> Source:
+    shown = (
+        f"and are shown by {settings.url}" if settings.url else "which shows none: set JAEGER_URL"
+    )
     return Source(
-        Kind.BUILD, f"to Jaeger {VERSION}, built from its Go module now (once, about 4 minutes)"
+        Kind.ENDPOINT, f"to the collector at {otlp(settings)}, {shown}; no Jaeger is started"
     )
 
 
-def why_no_trace(kind: Kind) -> str:
+def _given(binary: str, machine: Machine) -> Source:
+    found = machine.program(binary)
+    if not found:
+        raise SettingsError(
+            f"jaeger.binary: {binary} is no program that can be run",
+            hint="set JAEGER_BIN to a Jaeger v2 program, or leave it empty",
+        )
+    return Source(Kind.BINARY, f"to a Jaeger started from {found}, as JAEGER_BIN says", found)
+
+
+def otlp(settings: Settings) -> str:
+    """Return where a Jaeger or collector that runs already takes OTLP over HTTP.
+
+    :raises SettingsError: where an address is none.
+    """
+    if settings.endpoint:
+        return _address("endpoint", settings.endpoint)
+    host = urlsplit(query(settings)).hostname or ""
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.otlp_http_port}"
+
+
+def query(settings: Settings) -> str:
+    """Return where a Jaeger that runs already answers queries; empty where it is not said.
+
+    :raises SettingsError: where the address is none.
+    """
+    return _address("url", settings.url) if settings.url else ""
+
+
+def _address(key: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"jaeger.{key}: should be an address as http://host:port, not {url!r}",
+            hint="`moor config` shows where it comes from",
+        )
+    return url.rstrip("/")
+
+
+def why_no_trace(settings: Settings) -> str:
     """Return why no trace can be shown where there is no query address."""
-    if kind is Kind.ENDPOINT:
-        return "no trace is shown: the collector takes spans but gives none; set JAEGER_URL too"
+    if settings.endpoint:
+        return (
+            f"no trace is shown: the collector at {settings.endpoint} takes spans and gives none; "
+            "JAEGER_URL=http://host:16686 names the Jaeger behind it"
+        )
     return "no Jaeger runs for this deployment"

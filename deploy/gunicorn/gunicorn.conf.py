@@ -7,6 +7,7 @@ from runtime import settings
 from runtime.boot import errors_in_one_line
 from runtime.servers import gunicorn as hooks
 
+hooks.take_changes()
 with errors_in_one_line():
     settings.read()  # what the workers will read: a wrong value stops the server here, once
     workers = settings.whole(os.environ, "WEB_CONCURRENCY", 2, "workers", least=1)

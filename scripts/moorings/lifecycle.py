@@ -142,7 +142,11 @@ def stays_alive(target: Target, release: Release, seconds: float, clock: Clock =
 def reload(target: Target, release: Release, lock: Lock) -> None:
     """Take changed settings into the live release."""
     with lock.held("reload"):
-        target.reload(release)
+        try:
+            target.reload(release)
+        except MoorError as problem:
+            _explain(problem, target, release)
+            raise
 
 
 def down(target: Target, lock: Lock, volumes: bool = False) -> None:

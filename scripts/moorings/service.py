@@ -74,7 +74,8 @@ def environment(
         **_secret_key(layout, user),
         **_telemetry(settings, otlp),
     }
-    return {name: value for name, value in env.items() if value != ""}
+    # Every name is always there, so that a reload can empty one; an empty one counts as unset.
+    return env
 
 
 def _own(env_file: str) -> dict[str, str]:
@@ -102,8 +103,10 @@ def _database(settings: Settings, layout: Layout, user: User | None) -> dict[str
     app = settings.app
     if app.database_url_file:
         return {"DATABASE_URL": _content("app.database_url_file", app.database_url_file)}
-    if app.database_url or not is_sample(settings):
+    if app.database_url:
         return {"DATABASE_URL": app.database_url}
+    if not is_sample(settings):
+        return {}
     return {"DATABASE_URL": f"sqlite:///{hand_over(layout.data, user)}/store.db"}
 
 

@@ -229,8 +229,11 @@ class Gunicorn:
                 user=self.context.user,
             )
         except CommandError as problem:
-            problem.hint = "mend the setting; the running app was not touched"
-            raise
+            raise CommandError(
+                "Gunicorn refuses the new settings",
+                log=problem.log,
+                hint="mend the setting; the running app was not touched",
+            ) from None
 
     def _leave(self, file: Path, release: Release) -> None:
         file.touch(mode=0o600)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import shutil
 import tempfile
@@ -25,6 +26,13 @@ class Logger(glogging.Logger):
         lines = logs.Lines(settings.read())
         self.error_log.setLevel(lines.level)
         self.error_log.handlers[:] = [logs.handler(lines)]
+
+
+def take_changes() -> None:
+    """Take the variables of RELOAD_FILE into the environment, as a reload brings no new one."""
+    file = Path(os.environ.get("RELOAD_FILE", ""))
+    if file.is_file():
+        os.environ.update(json.loads(file.read_text()))
 
 
 def memory_folder() -> str | None:

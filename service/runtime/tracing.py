@@ -1,9 +1,9 @@
 """The standard OpenTelemetry SDK, set up for a server that forks, drains and must not be slowed."""
 
 import atexit
+import contextlib
 import functools
 import importlib.util
-import logging
 import os
 import threading
 import time
@@ -30,7 +30,6 @@ from runtime.settings import Settings
 FLUSH_SECONDS = 3.0
 _LAST_SECONDS = 0.5
 _MAX_QUEUE = 2048
-_log = logging.getLogger("runtime.tracing")
 
 
 class Ledger(SpanExporter):
@@ -166,8 +165,8 @@ def _trace_database() -> None:
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 
-    try:
-        # It declares "< 2.1" but works with 2.1; a unit test watches that.
+    # Its last step imports SQLAlchemy's asyncio part, which needs greenlet: where that is missing
+    # there are no asyncio engines, and the others are traced by then.
+    with contextlib.suppress(ImportError):
+        # It declares "< 2.1" but works with 2.1; a unit test watches both.
         SQLAlchemyInstrumentor().instrument(skip_dep_check=True)
-    except ImportError as error:
-        _log.warning("SQLAlchemy is not traced in full: %s", error)

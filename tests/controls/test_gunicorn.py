@@ -17,4 +17,5 @@ def test_control(name: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(missing.fact)
         pytest.skip(missing.fact)
-    assert controls.missed(name, found) == []
+    missed = controls.missed(name, found)
+    assert not missed, "\n".join(missed)

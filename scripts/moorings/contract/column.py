@@ -161,8 +161,9 @@ class Own(Column):
 
     @property
     def release(self) -> Release | None:
-        """What is deployed: the working tree."""
-        return self._yard.plain.target.version()
+        """What was deployed; the working tree until then."""
+        deployed = self._shared.release if self._shared is not None else None
+        return deployed or self._yard.plain.target.version()
 
     @property
     def traces(self) -> Traces:

@@ -73,7 +73,11 @@ def load() -> list[Check]:
     """Return every check, in the order of their groups."""
     for group in checks.GROUPS:
         importlib.import_module(f"{checks.__name__}.{group}")
-    return list(_known.values())
+    return sorted(_known.values(), key=lambda item: checks.GROUPS.index(_group(item)))
+
+
+def _group(item: Check) -> str:
+    return item.run.__module__.rpartition(".")[2]
 
 
 def choose(known: Sequence[Check], only: Sequence[str] = (), quick: bool = False) -> list[Check]:

@@ -92,9 +92,10 @@ def remote(url: str, jaeger: str) -> Column:
 class Plugin:
     """Hands a run to the suite, and its record back."""
 
-    def __init__(self, run: Run) -> None:
-        """Keep what is asked for."""
+    def __init__(self, run: Run, reports: Path) -> None:
+        """Keep what is asked for, and the folder of the reports."""
         self.run = run
+        self.reports = reports
         self.record: Record | None = None
         self.errors: list[str] = []
 
@@ -132,7 +133,7 @@ def check(run: Run, reports: Path = REPORTS) -> int:
     :raises UsageError: for an unknown check or target, before anything is started.
     """
     run.checks()
-    plugin = Plugin(run)
+    plugin = Plugin(run, reports)
     status = pytest.main(_arguments(reports), plugins=[plugin])
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
@@ -145,9 +146,9 @@ def check(run: Run, reports: Path = REPORTS) -> int:
 
 def _arguments(reports: Path) -> list[str]:
     # Its own terminal output is off: the suite shows a line per check, as they end.
-    quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "-o", "addopts="]
+    quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "--disable-plugin-autoload"]
     suite = str(Path(__file__).with_name("suite.py"))
-    where = ["-c", str(ROOT / "pyproject.toml"), "--import-mode=importlib"]
+    where = ["-c", str(ROOT / "pyproject.toml"), "-o", "addopts=", "--import-mode=importlib"]
     return [*quiet, *where, f"--junitxml={reports / 'contract.xml'}", suite]
 
 

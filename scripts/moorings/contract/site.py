@@ -95,6 +95,8 @@ class Site:
         self.yard = yard
         self.name = name
         self.flags = dict(flags)
+        self.release: Release | None = None
+        """What was deployed last; the working tree may have gone on since."""
         self.deployment = self._open({})
         self._front = ExitStack()
         self._fronted: dict[str, str] = {}
@@ -127,10 +129,6 @@ class Site:
             self._fronted[app] = self._front.enter_context(front(app))
         return self._fronted[app]
 
-    def release(self) -> Release:
-        """Return what `deploy` would deploy."""
-        return self.deployment.release()
-
     def deploy(self, flags: Mapping[str, object] | None = None, *, proof: bool = True) -> bool:
         """Deploy it, with changed settings where some are given.
 
@@ -142,7 +140,10 @@ class Site:
             self.stop()
         prove = (lifecycle.prove if proof else briefly) if tamper.proved else unproved
         plan = replace(self.deployment.plan(), prove=prove)
-        return lifecycle.deploy(self.target, self.deployment.release(), plan)
+        release = self.deployment.release()
+        changed = lifecycle.deploy(self.target, release, plan)
+        self.release = release
+        return changed
 
     def stop(self) -> None:
         """Drain and stop the app, as `moor down` does."""
@@ -211,9 +212,9 @@ class Yard:
         return site
 
     def shared(self) -> Site:
-        """Deploy the site that the checks share."""
+        """Deploy the site that the checks share; a control's is not worth the whole proof."""
         site = self.site(self._traced())
-        site.deploy()
+        site.deploy(proof=self.tamper is HEALTHY)
         return site
 
     @contextmanager

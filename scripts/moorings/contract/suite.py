@@ -32,14 +32,15 @@ def _run(request: pytest.FixtureRequest) -> Run:
 def record(request: pytest.FixtureRequest) -> Iterator[Record]:
     """Open the column, keep the verdicts, take all away and write the report."""
     made = Record(_run(request).column())
-    if plugin := request.config.stash.get(PLUGIN, None):
+    plugin = request.config.stash.get(PLUGIN, None)
+    if plugin is not None:
         plugin.record = made
     try:
         yield made
     finally:
         with redirect_stdout(io.StringIO()):
             made.column.close()
-        made.write(REPORTS)
+        made.write(plugin.reports if plugin is not None else REPORTS)
 
 
 @pytest.mark.parametrize("check", registry.load(), ids=str)

@@ -116,9 +116,11 @@ class Connection:
 
     def head(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         """Send only the head of a request; its body is the caller's."""
+        answer = Answer(method, self.base + path, began=time.monotonic())
+        if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is h11.MUST_CLOSE:
+            raise ClosedError("the server closes this connection, as it announced", answer)
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
-        answer = Answer(method, self.base + path, began=time.monotonic())
         lines = [("Host", self.host), *headers.items()]
         self._write(self._http.send(h11.Request(method=method, target=path, headers=lines)), answer)
         return answer

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from moorings import probe
@@ -137,7 +138,7 @@ def stream(column: Column) -> str:
 def probes(column: Column) -> str:
     """Ask the operator's paths, then for a traced page, and look for more than its trace."""
     began = time.time() * 1e6
-    markers = [_probed(column.url) for _ in range(4)]
+    markers = list(_as_a_prober(column.url))
     known = {stored(column, marker)[0].trace_id for marker in markers}
     found = column.traces.search(column.site.name, limit=1000)
     new = [trace for trace in found if max(span.start for span in trace.spans) >= began]
@@ -145,6 +146,13 @@ def probes(column: Column) -> str:
     claim(not strays, f"{len(strays)} traces of health requests: {strays[:5]}")
     claim(len(new) == len(known), f"Jaeger finds {len(new)} of {len(known)} traced requests")
     return f"0 spans of {len(markers) * len(HEALTH)} requests"
+
+
+def _as_a_prober(url: str) -> Iterator[Answer]:
+    """Ask at a prober's rate, for longer than an answer of the readiness check is kept."""
+    for _ in range(6):
+        yield _probed(url)
+        time.sleep(0.5)
 
 
 def _probed(url: str) -> Answer:

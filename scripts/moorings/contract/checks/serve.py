@@ -24,7 +24,8 @@ UPLOAD, GROWTH = 64 * MIB, 24 * MIB
 )
 def ready(column: Column) -> str:
     """Ask both."""
-    return smoke.ready(column.url, column.release, column.name)
+    url = column.url
+    return smoke.ready(url, column.release, column.name)
 
 
 @check(

@@ -12,26 +12,11 @@ from moorings.errors import UsageError
 
 #: What issues and documents call them; a renamed check is a broken promise.
 IDS = [
-    "serve.ready",
-    "serve.idempotent",
-    "serve.http",
-    "serve.stream",
-    "serve.upload",
-    "serve.keepalive",
-    "drain.running",
-    "drain.deadline",
-    "deploy.broken",
-    "down.clean",
-    "trace.arrives",
-    "trace.edges",
-    "trace.errors",
-    "trace.stream",
-    "trace.probes",
-    "logs.json",
-    "metrics.sum",
-    "secure.debug",
-    "secure.user",
-]
+    "serve.ready", "serve.idempotent", "serve.http", "serve.stream", "serve.upload",
+    "serve.keepalive", "drain.running", "drain.deadline", "deploy.broken", "down.clean",
+    "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json",
+    "metrics.sum", "secure.debug", "secure.user",
+]  # fmt: skip
 
 
 def test_all_checks_are_there() -> None:

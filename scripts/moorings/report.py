@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from rich.table import Table
 from rich.text import Text
 
-from moorings import machine, tracing, ui
+from moorings import machine, traceview, ui
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.settings import Settings
@@ -81,13 +81,13 @@ def traces(made: Deployment, limit: int) -> None:
     if not found:
         ui.say("no traces yet")
         return
-    ui.show(tracing.listing(found))
+    ui.show(traceview.listing(found))
 
 
 def trace(made: Deployment, shown: Trace) -> None:
     """Show a trace as a tree, and its link where this Jaeger has pages."""
     ui.say()
-    ui.show(tracing.render(shown))
+    ui.show(traceview.render(shown))
     link = made.jaeger.ui_link(shown.trace_id)
     ui.say(f"  {link or f'moor trace {shown.trace_id}'}")
     ui.say()

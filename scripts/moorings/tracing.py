@@ -1,4 +1,4 @@
-"""Traces as Jaeger's query API gives them, and how a terminal shows them.
+"""Traces as Jaeger's query API gives them.
 
 The API: https://www.jaegertracing.io/docs/2.13/architecture/apis/ (`/api/traces`, times in
 microseconds).
@@ -9,14 +9,9 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import PurePath
 from typing import Any
 
 import httpx
-from rich.console import Group, RenderableType
-from rich.text import Text
-from rich.tree import Tree
 
 from moorings import probe
 from moorings.errors import MoorError, NotReadyError, UsageError
@@ -63,9 +58,15 @@ class Trace:
         known = {span.span_id for span in self.spans}
         return [span for span in self.spans if span.parent_id not in known]
 
-    def children(self, parent: Span) -> list[Span]:
-        """Return the spans right below one."""
-        return [span for span in self.spans if span.parent_id == parent.span_id]
+    @property
+    def start(self) -> int:
+        """Microseconds since 1970 at which its first span began."""
+        return min(span.start for span in self.spans)
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether it begins with one span that has no parent anywhere, and misses none."""
+        return [span.parent_id for span in self.roots] == [""]
 
 
 class Traces:
@@ -101,24 +102,28 @@ class Traces:
         self,
         trace_id: str,
         timeout: float,
-        predicate: Callable[[Trace], bool] = lambda trace: bool(trace.roots),
+        predicate: Callable[[Trace], bool] = lambda trace: trace.whole,
     ) -> Trace:
         """Wait until a trace is there and complete, as `predicate` sees it.
 
         :param timeout: seconds.
         :raises NotReadyError: naming what was there at the end.
         """
-        seen = 0
+        seen = ""
 
         def complete() -> Trace | None:
             nonlocal seen
-            found = self._find(trace_id)
-            seen = len(found.spans) if found else 0
+            try:
+                found = self._find(trace_id)
+            except NotReadyError as silent:
+                seen = silent.fact
+                return None
+            seen = f"{len(found.spans) if found else 0} spans of it"
             return found if found is not None and predicate(found) else None
 
         what = f"trace {trace_id} to be in Jaeger"
         return probe.until(complete, what=what, timeout=timeout, every=0.2,
-                           last=lambda: f"{seen} spans of it")  # fmt: skip
+                           last=lambda: seen)  # fmt: skip
 
     def search(
         self,
@@ -144,13 +149,13 @@ class Traces:
         if tags:
             asked["tags"] = json.dumps(dict(tags))
         found = [_trace(one) for one in self._ask("/api/traces", params=asked) or []]
-        return sorted(found, key=_began, reverse=True)
+        return sorted(found, key=lambda one: one.start, reverse=True)
 
     def newest(self, limit: int) -> list[Trace]:
         """Return the newest traces of all services."""
         found = [trace for name in self.services() for trace in self.search(name, limit=limit)]
         by_id = {trace.trace_id: trace for trace in found}
-        return sorted(by_id.values(), key=_began, reverse=True)[:limit]
+        return sorted(by_id.values(), key=lambda one: one.start, reverse=True)[:limit]
 
     def _ask(
         self,
@@ -160,7 +165,7 @@ class Traces:
     ) -> Any:
         try:
             answer = httpx.get(self.url + path, params=params, timeout=10, trust_env=False)
-        except httpx.HTTPError as problem:
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise NotReadyError(
                 f"no Jaeger answers at {self.url}: {problem}", hint="moor status"
             ) from None
@@ -170,7 +175,13 @@ class Traces:
             raise MoorError(
                 f"Jaeger at {self.url} answered {answer.status_code}: {answer.text[:200]}"
             )
-        return answer.json().get("data")
+        try:
+            return answer.json()["data"]
+        except (ValueError, KeyError, TypeError):
+            raise MoorError(
+                f"{self.url}{path} does not answer as Jaeger's query API does",
+                hint="JAEGER_URL is where the pages of Jaeger are, as http://host:16686",
+            ) from None
 
 
 def _checked(trace_id: str) -> str:
@@ -189,7 +200,7 @@ def _trace(raw: Mapping[str, Any]) -> Trace:
 
 
 def _span(raw: Mapping[str, Any], process: Mapping[str, Any]) -> Span:
-    parents = [one["spanID"] for one in raw.get("references", []) if one["refType"] == "CHILD_OF"]
+    parents = [one["spanID"] for one in raw.get("references") or [] if one["refType"] == "CHILD_OF"]
     return Span(
         trace_id=raw["traceID"],
         span_id=raw["spanID"],
@@ -206,67 +217,3 @@ def _span(raw: Mapping[str, Any], process: Mapping[str, Any]) -> Span:
 
 def _tags(raw: list[Mapping[str, Any]] | None) -> dict[str, Any]:
     return {tag["key"]: tag["value"] for tag in raw or []}
-
-
-def _began(trace: Trace) -> int:
-    return min(span.start for span in trace.spans)
-
-
-def render(trace: Trace) -> RenderableType:
-    """Return a trace as a tree: service, operation, when it began and how long it took."""
-    began = _began(trace)
-    top = Tree(Text.assemble(("trace ", "bold"), trace.trace_id))
-    for root in trace.roots:
-        _grow(top, trace, root, began)
-    return top
-
-
-def _grow(tree: Tree, trace: Trace, span: Span, began: int) -> None:
-    branch = tree.add(_line(span, began))
-    for child in trace.children(span):
-        _grow(branch, trace, child, began)
-
-
-def _line(span: Span, began: int) -> Text:
-    """One line: a longer one is cut at the width of the terminal, never wrapped."""
-    line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f"{span.duration / 1000:.1f} ms", "bold")
-    line.append(f" at {(span.start - began) / 1000:.0f}  ", "dim")
-    line.append(f"{span.service}  ", "cyan")
-    line.append(f"{_operation(span)}  ")
-    status = span.tags.get("http.response.status_code")
-    if status is not None:
-        line.append(f"{status}  ")
-    if span.error:
-        line.append("error  ", "bold red")
-    return line.append(_statement(span), "dim")
-
-
-def _operation(span: Span) -> str:
-    """SQLite's spans are named by the whole path of their file: its name is enough."""
-    verb, _, name = span.operation.partition(" ")
-    database = span.tags.get("db.namespace") or span.tags.get("db.name")
-    return f"{verb} {PurePath(name).name}" if database and database == name else span.operation
-
-
-def _statement(span: Span) -> str:
-    text = str(span.tags.get("db.query.text") or span.tags.get("db.statement") or "")
-    return " ".join(text.split())
-
-
-def listing(traces: list[Trace]) -> RenderableType:
-    """Return traces, one a line."""
-    head = f"{'began':8}  {'trace':32}  {'ms':>8}  {'spans':>5}  {'errors':>6}  request"
-    return Group(Text(head, "bold"), *map(_row, traces))
-
-
-def _row(trace: Trace) -> Text:
-    root = trace.roots[0]
-    began = datetime.fromtimestamp(_began(trace) / 1e6).strftime("%H:%M:%S")
-    errors = sum(span.error for span in trace.spans) or ""
-    return Text(
-        f"{began}  {trace.trace_id:32}  {root.duration / 1000:8.1f}  {len(trace.spans):5}  "
-        f"{errors:>6}  {root.service}  {root.operation}",
-        no_wrap=True,
-        overflow="ellipsis",
-    )

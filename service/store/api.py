@@ -2,26 +2,10 @@
 
 from flask import Blueprint, Response, current_app, jsonify, session, url_for
 
-from store import carts, catalogue, db, orders, users
+from store import carts, catalogue, db, orders, schemas, users
 from store.errors import NotLoggedIn
 from store.models import Order, User
 from store.openapi import document, operation
-from store.schemas import (
-    Account,
-    CartOut,
-    Categories,
-    CategoryOut,
-    Credentials,
-    NewOrder,
-    OrderHeaders,
-    OrderOut,
-    Orders,
-    ProductOut,
-    ProductPage,
-    ProductQuery,
-    Quantity,
-    UserOut,
-)
 
 api = Blueprint("api", __name__, url_prefix="/api")
 
@@ -33,20 +17,20 @@ def openapi() -> Response:
 
 @api.get("/categories")
 @operation(200)
-def list_categories() -> Categories:
+def list_categories() -> schemas.Categories:
     """The categories, in the order of the shop."""
     found = catalogue.categories(db.session())
-    return Categories(items=[CategoryOut.model_validate(item) for item in found])
+    return schemas.Categories(items=[schemas.CategoryOut.model_validate(item) for item in found])
 
 
 @api.get("/products")
 @operation(200)
-def list_products(query: ProductQuery) -> ProductPage:
+def list_products(query: schemas.ProductQuery) -> schemas.ProductPage:
     """Products, by category and by words in name or description, page by page."""
     page = catalogue.search(db.session(), query.q, query.category, query.page, query.per_page)
     following = query.model_copy(update={"page": page.next}).model_dump(exclude_defaults=True)
-    return ProductPage(
-        items=[ProductOut.model_validate(item) for item in page.items],
+    return schemas.ProductPage(
+        items=[schemas.ProductOut.model_validate(item) for item in page.items],
         page=page.number,
         per_page=page.size,
         total=page.total,
@@ -56,37 +40,39 @@ def list_products(query: ProductQuery) -> ProductPage:
 
 @api.get("/products/<sku:sku>")
 @operation(200, problems=(404,))
-def get_product(sku: str) -> ProductOut:
+def get_product(sku: str) -> schemas.ProductOut:
     """One product."""
-    return ProductOut.model_validate(catalogue.product(db.session(), sku))
+    return schemas.ProductOut.model_validate(catalogue.product(db.session(), sku))
 
 
 @api.post("/carts")
 @operation(201)
-def create_cart() -> tuple[CartOut, int, dict[str, str]]:
+def create_cart() -> tuple[schemas.CartOut, int, dict[str, str]]:
     """A new, empty cart. Its id is secret: whoever knows it may fill and order it."""
     cart = carts.create(db.session())
     location = url_for("api.get_cart", cart_id=cart.id)
-    return CartOut.model_validate(cart), 201, {"Location": location}
+    return schemas.CartOut.model_validate(cart), 201, {"Location": location}
 
 
 @api.get("/carts/<cart_id:cart_id>")
 @operation(200, problems=(404,))
-def get_cart(cart_id: str) -> CartOut:
+def get_cart(cart_id: str) -> schemas.CartOut:
     """What is in a cart."""
-    return CartOut.model_validate(carts.find(db.session(), cart_id))
+    return schemas.CartOut.model_validate(carts.find(db.session(), cart_id))
 
 
 @api.put("/carts/<cart_id:cart_id>/items/<sku:sku>")
 @operation(200, problems=(404,))
-def put_item(cart_id: str, sku: str, body: Quantity) -> CartOut:
+def put_item(cart_id: str, sku: str, body: schemas.Quantity) -> schemas.CartOut:
     """Set how many of a product are in the cart."""
-    return CartOut.model_validate(carts.put(db.session(), cart_id, sku, body.quantity))
+    return schemas.CartOut.model_validate(carts.put(db.session(), cart_id, sku, body.quantity))
 
 
 @api.post("/orders")
 @operation(201, 200, problems=(404, 409))
-def place_order(body: NewOrder, headers: OrderHeaders) -> tuple[OrderOut, int, dict[str, str]]:
+def place_order(
+    body: schemas.NewOrder, headers: schemas.OrderHeaders
+) -> tuple[schemas.OrderOut, int, dict[str, str]]:
     """Order what is in a cart; the cart is empty afterwards.
 
     201 for a new order, 200 for the same order again (same Idempotency-Key, same body).
@@ -101,35 +87,35 @@ def place_order(body: NewOrder, headers: OrderHeaders) -> tuple[OrderOut, int, d
 
 @api.get("/orders/<number:number>")
 @operation(200, problems=(404,))
-def get_order(number: str) -> OrderOut:
+def get_order(number: str) -> schemas.OrderOut:
     """One order. A guest's is open to whoever knows its number, an account's only to it."""
     return _order(orders.find(db.session(), number, current_user()))
 
 
 @api.get("/orders")
 @operation(200, problems=(401,))
-def list_orders() -> Orders:
+def list_orders() -> schemas.Orders:
     """The newest hundred orders of the account."""
     user = current_user()
     if user is None:
         raise NotLoggedIn("Log in first: POST /api/session.")
-    return Orders(items=[_order(order) for order in orders.history(db.session(), user)])
+    return schemas.Orders(items=[_order(order) for order in orders.history(db.session(), user)])
 
 
 @api.post("/users")
 @operation(201, problems=(409,))
-def sign_up(body: Credentials) -> UserOut:
+def sign_up(body: schemas.Credentials) -> schemas.UserOut:
     """A new account. It is not logged in by this."""
-    return UserOut.model_validate(users.sign_up(db.session(), body.email, body.password))
+    return schemas.UserOut.model_validate(users.sign_up(db.session(), body.email, body.password))
 
 
 @api.post("/session")
 @operation(200, problems=(401,))
-def log_in(body: Credentials) -> Account:
+def log_in(body: schemas.Credentials) -> schemas.Account:
     """Log in: the answer sets the session cookie and names the account's cart."""
     user, cart = users.log_in(db.session(), body.email, body.password, session.get("cart"))
     start_session(user, cart.id)
-    return Account(email=user.email, cart_id=cart.id)
+    return schemas.Account(email=user.email, cart_id=cart.id)
 
 
 @api.delete("/session")
@@ -139,8 +125,8 @@ def log_out() -> None:
     session.clear()
 
 
-def _order(order: Order) -> OrderOut:
-    return OrderOut.model_validate(order)
+def _order(order: Order) -> schemas.OrderOut:
+    return schemas.OrderOut.model_validate(order)
 
 
 def current_user() -> User | None:

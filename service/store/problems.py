@@ -49,7 +49,7 @@ def _invalid(error: ValidationError) -> Response:
 def _outage(error: Exception) -> Response:
     # The driver's own words may name hosts and users: they are for the log only.
     cause = getattr(error, "orig", None) or error
-    current_app.logger.error("database outage: %s: %s", type(cause).__name__, cause)
+    current_app.logger.error("database outage: %s", " ".join(str(cause).split()))
     answer = _answer(503, "The shop cannot reach its database. Try again soon.", code="outage")
     answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer

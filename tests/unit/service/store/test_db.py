@@ -12,9 +12,12 @@ def test_a_forked_child_does_not_use_its_parents_connections(settings: Settings)
         inherited = connection.connection.dbapi_connection
     child = os.fork()
     if child == 0:
-        with database.engine().connect() as connection:
-            same = connection.connection.dbapi_connection is inherited
-        os._exit(1 if same else 0)
+        status = 2
+        try:
+            with database.engine().connect() as connection:
+                status = int(connection.connection.dbapi_connection is inherited)
+        finally:
+            os._exit(status)  # whatever happened: the child must not go on testing
     assert os.waitpid(child, 0)[1] == 0
     with database.engine().connect() as connection:
         assert connection.connection.dbapi_connection is inherited

@@ -19,7 +19,7 @@ from runtime.settings import Settings
 
 # A check runs at most this often (seconds), and a request waits for it at most that long:
 # a database that hangs must not hold the prober's request.
-_FRESH = 2.0
+_FRESH = 1.0
 _PATIENCE = 1.0
 _log = logging.getLogger("runtime.health")
 

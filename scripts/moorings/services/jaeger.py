@@ -56,7 +56,7 @@ class Jaeger:
         return choose(
             self.settings,
             Machine(
-                program=lambda name: shutil.which(Path(name).expanduser()) or "",
+                program=lambda name: shutil.which(os.path.expanduser(name)) or "",
                 has_image=lambda image: docker.has_image(self.runner, image),
                 is_built=self.build.is_there,
             ),

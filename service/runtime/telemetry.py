@@ -5,7 +5,6 @@ The lean way: one light object is start_response, the body's iterator and the sp
 
 import errno
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,18 +12,13 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
-from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from runtime import problems
+from runtime import conventions, frameworks, problems
 from runtime.logs import Lines
 from runtime.metrics import Metrics
 
 EXCHANGE = "moorings.exchange"
-_METHODS = frozenset(
-    ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
-)
-_LONGEST = 256
 _log = logging.getLogger("runtime")
 
 
@@ -47,8 +41,10 @@ class Telemetry:
         self.lines = lines
         self.server = server
         # Nothing to read where none of the headers that the propagators know has come.
-        self.headers = [_key(field) for field in propagate.get_global_textmap().fields]
-        _watch_flask()
+        self.headers = [
+            conventions.header_key(field) for field in propagate.get_global_textmap().fields
+        ]
+        frameworks.watch(EXCHANGE)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") in self._untraced:
@@ -78,9 +74,8 @@ class Exchange:
         self._complete = self.finished = False
         self.status = self.bytes = 0
         self.route = self.error = ""
-        method = environ["REQUEST_METHOD"]
-        self.method = method if method in _METHODS else "_OTHER"
-        self.path = _decode(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+        self.method = conventions.method(environ)
+        self.path = conventions.path(environ)
         self.address = environ.get("REMOTE_ADDR", "")
         self._begin(environ)
 
@@ -89,36 +84,18 @@ class Exchange:
         layer.metrics.active.inc()
         parent = contexts.Context()
         if any(key in environ for key in layer.headers):
-            parent = propagate.extract(environ, parent, _GETTER)
+            parent = propagate.extract(environ, parent, conventions.GETTER)
         self.span = layer.tracer.start_span(
-            self.method, parent, SpanKind.SERVER, self._attributes(environ)
+            self.method,
+            parent,
+            SpanKind.SERVER,
+            conventions.attributes(environ, self.method, self.path, layer.server),
         )
         self._context = trace.set_span_in_context(self.span, parent)
         context = self.span.get_span_context()
         self.trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else ""
         environ[problems.TRACE_ID] = self.trace_id
         environ[EXCHANGE] = self
-
-    def _attributes(self, environ: WSGIEnvironment) -> dict[str, str | int]:
-        name = environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or ""
-        host, _, port = name.partition(":")
-        port = port or environ.get("SERVER_PORT", "")
-        found: dict[str, str | int] = {
-            "http.request.method": self.method,
-            # The query is left out: it may hold secrets.
-            "url.path": self.path,
-            "url.scheme": environ.get("wsgi.url_scheme", ""),
-            "server.address": host[:_LONGEST],
-            "client.address": self.address,
-            "user_agent.original": environ.get("HTTP_USER_AGENT", "")[:_LONGEST],
-            "network.protocol.version": environ.get("SERVER_PROTOCOL", "").partition("/")[2],
-            "webengine.name": self._layer.server,
-        }
-        if port.isdecimal():
-            found["server.port"] = int(port)
-        if self.method == "_OTHER":
-            found["http.request.method_original"] = environ["REQUEST_METHOD"][:_LONGEST]
-        return {name: value for name, value in found.items() if value != ""}
 
     def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> "Exchange":
         """Call the app; what it answers is read through this object."""
@@ -151,7 +128,7 @@ class Exchange:
         self._status, self._headers = status, headers
         self.status = int(status[:3])
         # Flask forgets the route when it leaves the request, which is before the first piece.
-        self.route = _flask_route()
+        self.route = frameworks.route()
         return self._write
 
     def _write(self, data: bytes, /) -> object:
@@ -272,7 +249,7 @@ class Exchange:
         span.end()
 
     def _verb(self) -> str:
-        return "HTTP" if self.method == "_OTHER" else self.method
+        return "HTTP" if self.method == conventions.OTHER else self.method
 
     def _log_line(self, seconds: float) -> None:
         if self._layer.lines.level > logging.INFO:
@@ -294,49 +271,3 @@ class Exchange:
         if not self._complete:
             fields["incomplete"] = True
         self._layer.lines.write(time.time(), "error" if self.status >= 500 else "info", fields)
-
-
-class _EnvironGetter(Getter[WSGIEnvironment]):
-    """Reads a request's headers for the propagators."""
-
-    def get(self, carrier: WSGIEnvironment, key: str) -> list[str] | None:
-        value = carrier.get(_key(key))
-        return None if value is None else [value]
-
-    def keys(self, carrier: WSGIEnvironment) -> list[str]:
-        return [name[5:].lower().replace("_", "-") for name in carrier if name.startswith("HTTP_")]
-
-
-_GETTER = _EnvironGetter()
-
-
-def _key(header: str) -> str:
-    return "HTTP_" + header.upper().replace("-", "_")
-
-
-def _decode(path: str) -> str:
-    """WSGI's paths are bytes in disguise."""
-    return path[:_LONGEST].encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def _flask_route() -> str:
-    """Return the rule that Flask matched, or nothing where another framework answers."""
-    flask = sys.modules.get("flask")
-    if flask is None or not flask.has_request_context():
-        return ""
-    rule = flask.request.url_rule
-    return str(rule.rule) if rule else ""
-
-
-def _watch_flask() -> None:
-    """See the exceptions that Flask turns into a 500 itself."""
-    flask = sys.modules.get("flask")
-    if flask is not None:
-        flask.got_request_exception.connect(_note_flask)
-
-
-def _note_flask(_sender: object, exception: BaseException, **_more: object) -> None:
-    flask = sys.modules["flask"]
-    exchange = flask.request.environ.get(EXCHANGE) if flask.has_request_context() else None
-    if isinstance(exchange, Exchange):
-        exchange.note(exception)

@@ -1,0 +1,27 @@
+"""What the runtime learns from Flask where an app is one; nothing imports Flask for it."""
+
+import sys
+
+
+def route() -> str:
+    """Return the rule that Flask matched, or nothing where another framework answers."""
+    flask = sys.modules.get("flask")
+    if flask is None or not flask.has_request_context():
+        return ""
+    rule = flask.request.url_rule
+    return str(rule.rule) if rule else ""
+
+
+def watch(key: str) -> None:
+    """Hand the exceptions that Flask turns into a 500 itself to `environ[key].note`."""
+    flask = sys.modules.get("flask")
+    if flask is None:
+        return
+
+    def note(_sender: object, exception: BaseException, **_more: object) -> None:
+        exchange = flask.request.environ.get(key) if flask.has_request_context() else None
+        if exchange is not None:
+            exchange.note(exception)
+
+    # Not weak: this function has no other owner.
+    flask.got_request_exception.connect(note, weak=False)

@@ -59,6 +59,8 @@ environment:  ## Make the environment of the tools in .venv
 	@MOORINGS_DEV=1 ./moor --only-environment
 docs: environment  ## Write docs/settings.md anew from the code
 	@PYTHONPATH=scripts .venv/bin/python -m moorings.settings_page > docs/settings.md
+picture: environment  ## Make the picture of the README from a real run
+	@.venv/bin/python scripts/picture.py
 lock:  ## Write the lock files anew (needs uv)
 	@scripts/lock.sh
 
@@ -70,4 +72,4 @@ help:  ## Show this help
 	@printf '\nTARGET: $(TARGETS)\n'
 
 .PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) reload config \
-  test lint unit contract controls environment docs lock help
+  test lint unit contract controls environment docs picture lock help

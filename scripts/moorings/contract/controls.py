@@ -18,6 +18,9 @@ from moorings.contract.site import Tamper
 
 READY = "serve.ready"
 
+#: Seconds to wait for spans that will not come; the good ones take about two.
+PATIENCE = 4.0
+
 
 @dataclass(frozen=True)
 class Control:
@@ -82,6 +85,7 @@ def verdicts(name: str, target: str) -> dict[str, Verdict]:
         raise Skipped("only root can run an app as root")
     wanted = control.reddens | {READY}
     column = Run(target, tamper=control.tamper).column()
+    column.patience = PATIENCE
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         try:
             checks = [check for check in registry.load() if check.id in wanted]

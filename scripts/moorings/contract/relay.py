@@ -15,8 +15,9 @@ from moorings.contract.site import Front
 #: Seconds without a byte after which a relay gives up.
 IDLE = 30.0
 
-#: A gateway that buffers takes an answer for complete after as many seconds without a byte.
-QUIET = 1.0
+#: Seconds without a byte after which an answer counts as complete: a gateway that buffers
+#: waits for longer than a stream pauses, one that closes only for the rest of a short answer.
+LONG, SHORT = 1.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,12 @@ def _requests(client: socket.socket, app: socket.socket, faults: Faults) -> None
 def _answers(app: socket.socket, client: socket.socket, faults: Faults) -> None:
     """Carry bytes to the client as the faults have it, until the app has no more."""
     kept = b""
-    app.settimeout(QUIET if faults.buffers else IDLE)
+    waits = faults.buffers or faults.closes
+    app.settimeout((LONG if faults.buffers else SHORT) if waits else IDLE)
     with contextlib.suppress(OSError):
         for data in _received(app):
             kept += data
-            if faults.buffers and data:
+            if not kept or (waits and data):
                 continue
             client.sendall(kept)
             kept = b""

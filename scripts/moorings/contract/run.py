@@ -17,7 +17,7 @@ from moorings.contract.registry import Check
 from moorings.contract.report import Record
 from moorings.contract.site import HEALTHY, Tamper, Yard
 from moorings.contract.wire import WireError, ask
-from moorings.errors import MoorError, UsageError
+from moorings.errors import MoorError, NotReadyError, UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
 REPORTS = ROOT / "reports"
@@ -58,6 +58,9 @@ class Run:
 
     def _live(self) -> Live:
         made = deployment.open(ROOT, os.environ, self.flags, self.target, looks_only=True)
+        if not made.target.endpoints().app:
+            hint = f"moor deploy {self.target}"
+            raise NotReadyError(f"nothing runs on {self.target} that could be asked", hint=hint)
         name, limits = made.target.column, _limits(self.target)
         return Live(name, self.target, "quick", limits=limits, deployment=made)
 
@@ -92,9 +95,10 @@ def remote(url: str, jaeger: str) -> Column:
 class Plugin:
     """Hands a run to the suite, and its record back."""
 
-    def __init__(self, run: Run, reports: Path) -> None:
-        """Keep what is asked for, and the folder of the reports."""
+    def __init__(self, run: Run, column: Column, reports: Path) -> None:
+        """Keep what is asked for, on what, and the folder of the reports."""
         self.run = run
+        self.column = column
         self.reports = reports
         self.record: Record | None = None
         self.errors: list[str] = []
@@ -130,10 +134,10 @@ def check(run: Run, reports: Path = REPORTS) -> int:
     """Run the checks, show each as it ends and a table of all; return the exit status.
 
     :param reports: folder of the JSON and JUnit reports.
-    :raises UsageError: for an unknown check or target, before anything is started.
+    :raises MoorError: for an unknown check or target, or where there is nothing to ask.
     """
     run.checks()
-    plugin = Plugin(run, reports)
+    plugin = Plugin(run, run.column(), reports)
     status = pytest.main(_arguments(reports), plugins=[plugin])
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt

@@ -11,9 +11,6 @@ from moorings.contract.wire import Answer, Body
 from moorings.errors import NotReadyError
 from moorings.tracing import Span, Trace
 
-#: Seconds within which a span must be in Jaeger.
-ARRIVES = 10.0
-
 
 @dataclass(frozen=True)
 class Caller:
@@ -57,7 +54,7 @@ def arrived(
 ) -> Trace:
     """Wait for a trace until it is complete."""
     try:
-        return column.traces.wait_for(trace_id, timeout=ARRIVES, predicate=complete)
+        return column.traces.wait_for(trace_id, timeout=column.patience, predicate=complete)
     except NotReadyError as late:
         raise CheckFailed(f"trace {trace_id} is not in Jaeger: {late.fact}", answer) from None
 

@@ -82,10 +82,6 @@ class Runner(Protocol):
         """Start a command that outlives moor, in a session of its own; return its pid."""
 
 
-#: Python warns of a process object that is dropped while its process runs, as these are meant to.
-_started: "list[subprocess.Popen[str]]" = []
-
-
 class LocalRunner:
     """Runs commands on this machine."""
 
@@ -135,7 +131,8 @@ class LocalRunner:
         ui.command(argv)
         with log.open("ab") as stream:
             process = _popen(argv, cwd, env, user, stream.fileno())
-        _started.append(process)
+        # It outlives moor on purpose; Python warns of one that is dropped without a status.
+        process.returncode = 0
         return process.pid
 
 

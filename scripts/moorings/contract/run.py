@@ -143,7 +143,7 @@ def check(run: Run, reports: Path = REPORTS) -> int:
         raise KeyboardInterrupt
     for error in plugin.errors:
         ui.err.print(error[-3000:], markup=False)
-    if plugin.record is not None:
+    if plugin.record is not None and status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         _show(plugin.record, run, reports)
     return int(status)
 
@@ -152,8 +152,10 @@ def _arguments(reports: Path) -> list[str]:
     # Its own terminal output is off: the suite shows a line per check, as they end.
     quiet = ["-p", "no:terminal", "-p", "no:cacheprovider", "--disable-plugin-autoload"]
     suite = str(Path(__file__).with_name("suite.py"))
-    where = ["-c", str(ROOT / "pyproject.toml"), "-o", "addopts=", "--import-mode=importlib"]
-    return [*quiet, *where, f"--junitxml={reports / 'contract.xml'}", suite]
+    where = ["-c", str(ROOT / "pyproject.toml"), "--import-mode=importlib"]
+    # The settings of the project's own tests are not those of a command.
+    plain = ["-o", "addopts=", "-o", "filterwarnings=default"]
+    return [*quiet, *where, *plain, f"--junitxml={reports / 'contract.xml'}", suite]
 
 
 def _show(record: Record, run: Run, reports: Path) -> None:

@@ -259,4 +259,5 @@ class Yard:
         for home in self.plain.layout.state.glob(f"{self._prefix}*"):
             pid = re.match(r"\d+", home.name.removeprefix(self._prefix))
             if pid and not psutil.pid_exists(int(pid[0])):
+                ui.warn(f"removing {home.name}, which an earlier check left behind")
                 Site(self, home.name, own_jaeger()).remove()

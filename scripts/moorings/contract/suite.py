@@ -5,8 +5,10 @@ A module of `tests/targets` imports `record` and `test_check` and says `RUN = Ru
 
 import io
 import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 
 import pytest
@@ -21,6 +23,9 @@ from moorings.contract.run import PLUGIN, REPORTS, Run, explained
 
 #: What moor said while a check ran is shown where it failed, from its end.
 SAID = 2000
+
+#: Seconds between two signs of life.
+BEAT = 20.0
 
 
 def _run(request: pytest.FixtureRequest) -> Run:
@@ -63,7 +68,25 @@ def test_check(
 
 def _waiting(screen: Console, check: Check) -> AbstractContextManager[object]:
     text = Text(f"{check.id}: {check.proves}", overflow="ellipsis", no_wrap=True)
-    return screen.status(text) if screen.is_terminal else nullcontext()
+    return screen.status(text) if screen.is_terminal else _beating(screen, check)
+
+
+@contextmanager
+def _beating(screen: Console, check: Check) -> Iterator[None]:
+    """Give a sign of life where no terminal can show one: the first check may build a Jaeger."""
+    done, began = threading.Event(), time.monotonic()
+
+    def beat() -> None:
+        while not done.wait(BEAT):
+            screen.print(f"  …     {check.id:18} {time.monotonic() - began:.0f} s")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _quietly(check: Check, record: Record) -> Verdict:

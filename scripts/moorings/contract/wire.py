@@ -92,6 +92,11 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.socket.close()
 
+    @property
+    def reusable(self) -> bool:
+        """Tell whether another request may follow: nobody has announced a close."""
+        return h11.MUST_CLOSE not in (self._http.our_state, self._http.their_state)
+
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: Body = b""
     ) -> Answer:
@@ -117,7 +122,7 @@ class Connection:
     def head(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         """Send only the head of a request; its body is the caller's."""
         answer = Answer(method, self.base + path, began=time.monotonic())
-        if self._http.our_state is h11.MUST_CLOSE or self._http.their_state is h11.MUST_CLOSE:
+        if not self.reusable:
             raise ClosedError("the server closes this connection, as it announced", answer)
         if self._http.our_state is h11.DONE:
             self._http.start_next_cycle()
@@ -152,7 +157,7 @@ class Connection:
         """Tell whether the other side closes an idle connection cleanly: an end, not a reset."""
         self.socket.settimeout(within)
         try:
-            return self.socket.recv(1) == b""
+            return not self._http.trailing_data[0] and self.socket.recv(1) == b""
         except TimeoutError:
             return False
         except OSError as problem:

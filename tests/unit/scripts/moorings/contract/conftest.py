@@ -3,29 +3,64 @@
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 
 import pytest
 
 Serve = Callable[..., str]
 
 
+def _listen(handler: type[socketserver.BaseRequestHandler]) -> socketserver.ThreadingTCPServer:
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    return server
+
+
+def _url(server: socketserver.ThreadingTCPServer) -> str:
+    return f"http://127.0.0.1:{server.server_address[1]}"
+
+
+def _head(stream: BufferedIOBase) -> bytes:
+    """Read a request up to its empty line."""
+    read = b""
+    while (line := stream.readline()) not in (b"\r\n", b""):
+        read += line
+    return read
+
+
+class Echo(socketserver.StreamRequestHandler):
+    """Answers with the head of the request."""
+
+    def handle(self) -> None:
+        """Answer one request."""
+        head = _head(self.rfile)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head))
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """Return the URL of a server that answers with the head of the request."""
+    with _listen(Echo) as server:
+        yield _url(server)
+        server.shutdown()
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Return a function that answers each connection with these pieces, and returns its URL."""
+    """Return a function that answers with these pieces, and returns its URL."""
     servers: list[socketserver.ThreadingTCPServer] = []
 
-    def answer(*pieces: bytes) -> str:
+    def answer(*pieces: bytes, again: bool = False) -> str:
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                while self.rfile.readline() not in (b"\r\n", b""):
-                    pass
-                for piece in pieces:
-                    self.wfile.write(piece)
+                while _head(self.rfile):
+                    for piece in pieces:
+                        self.wfile.write(piece)
+                    if not again:
+                        return
 
-        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_address[1]}"
+        servers.append(_listen(Handler))
+        return _url(servers[-1])
 
     yield answer
     for server in servers:

@@ -7,7 +7,7 @@ from moorings import ui
 from moorings.errors import CommandError, NeedError
 from moorings.runner import Result, Runner
 
-#: Seconds that a pull may take.
+#: Seconds that a pull may take where there is nothing else to take.
 PULL = 300.0
 
 #: Seconds that a question to the engine may take; one that hangs counts as none.
@@ -21,14 +21,14 @@ def answers(runner: Runner) -> bool:
     return _ask(runner, "version", "--format", "{{.Server.Version}}").status == 0
 
 
-def has_image(runner: Runner, image: str) -> bool:
-    """Tell whether an engine answers and has an image, or can pull it."""
+def has_image(runner: Runner, image: str, patience: float = PULL) -> bool:
+    """Tell whether an engine answers and has an image, or can pull it within `patience` seconds."""
     if not answers(runner):
         return False
     if _ask(runner, "image", "inspect", image).status == 0:
         return True
     with ui.working(f"Asking for the image {image}"):
-        return _ask(runner, "pull", "--quiet", image, timeout=PULL).status == 0
+        return _ask(runner, "pull", "--quiet", image, timeout=patience).status == 0
 
 
 def run_argv(

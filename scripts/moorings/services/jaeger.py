@@ -23,6 +23,9 @@ from moorings.settings import Jaeger as Settings
 #: Seconds within which a started Jaeger answers; it takes 1 to 2.
 BOOT = 30.0
 
+#: Seconds for an image to come where something else is at hand.
+BRIEFLY = 20.0
+
 
 class Jaeger:
     """Knows where the traces go before anything is started, and starts it when told."""
@@ -57,10 +60,15 @@ class Jaeger:
             self.settings,
             Machine(
                 program=lambda name: shutil.which(os.path.expanduser(name)) or "",
-                has_image=lambda image: docker.has_image(self.runner, image),
+                has_image=self._has_image,
                 is_built=self.build.is_there,
             ),
         )
+
+    def _has_image(self, image: str) -> bool:
+        # With a finished build at hand, a registry that does not answer is not waited for.
+        patience = BRIEFLY if self.build.is_there() else docker.PULL
+        return docker.has_image(self.runner, image, patience)
 
     def _stays(self, state: State) -> str:
         if state.storage == self.settings.storage:

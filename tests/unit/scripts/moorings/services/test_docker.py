@@ -13,9 +13,11 @@ class Engine(LocalRunner):
     def __init__(self, **answers: Result | Exception) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.patience = 0.0
 
     def run(self, argv, **options) -> Result:  # type: ignore[no-untyped-def]
         self.asked.append(argv[1])
+        self.patience = options["timeout"]
         answer = self.answers.get(argv[1], Result(0))
         if isinstance(answer, Exception):
             raise answer
@@ -51,6 +53,13 @@ def test_what_is_there_is_not_pulled() -> None:
     engine = Engine()
     docker.has_image(engine, "jaeger:1")
     assert engine.asked == ["version", "image"]
+
+
+@pytest.mark.usefixtures("_client")
+def test_a_pull_is_waited_for_as_long_as_said() -> None:
+    engine = Engine(image=Result(1))
+    docker.has_image(engine, "jaeger:1", patience=20)
+    assert (engine.asked[-1], engine.patience) == ("pull", 20)
 
 
 def test_without_a_client_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,21 +33,21 @@ def _readable(line: str) -> str:
     if not entry:
         return line
     head = f"{str(entry.get('time', ''))[11:19]} {entry.get('level', ''):7} {entry['message']}"
-    traceback = str(entry.get("traceback", "")).rstrip()
+    traceback = str(entry.get("exception", "")).rstrip()
     return f"{head}\n{traceback}" if traceback else head
 
 
 def cause(text: str) -> str:
-    """Return the first error in log lines: what follows from it comes later."""
-    return next((found for line in text.splitlines() if (found := _cause(line))), "")
+    """Return what the runtime says of a release that cannot start, else the first error.
 
-
-def _cause(line: str) -> str:
-    # What the runtime says before its log is set up.
-    if line.startswith(PREFIX):
-        return line.removeprefix(PREFIX)
-    entry = _entry(line)
-    return str(entry["message"]).splitlines()[0] if _is_error(entry) else ""
+    What follows from an error comes later. The runtime's own line is the whole cause; the log
+    line that may come before it goes with the traceback and is shorter.
+    """
+    lines = text.splitlines()
+    said = (line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX))
+    errors = (entry for line in lines if _is_error(entry := _entry(line)))
+    first = (str(entry["message"]).splitlines()[0] for entry in errors)
+    return next(said, "") or next(first, "")
 
 
 def _is_error(entry: dict[str, Any]) -> bool:

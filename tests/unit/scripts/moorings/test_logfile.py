@@ -23,7 +23,7 @@ def test_the_tail_is_the_newest_lines(tmp_path: Path) -> None:
 
 
 def test_a_json_line_becomes_readable_with_its_traceback() -> None:
-    text = line("error", "it broke", traceback="Traceback:\n  here\n") + "\nplain {"
+    text = line("error", "it broke", exception="Traceback:\n  here\n") + "\nplain {"
     assert logfile.readable(text) == "16:04:56 error   it broke\nTraceback:\n  here\nplain {"
 
 
@@ -37,6 +37,11 @@ def test_the_cause_is_the_first_error() -> None:
 def test_what_the_runtime_says_before_its_log_is_set_up_counts() -> None:
     text = "moorings: APP: no module named 'shop'\n" + line("error", "worker died")
     assert logfile.cause(text) == "APP: no module named 'shop'"
+
+
+def test_what_the_runtime_says_is_preferred_to_the_line_with_the_traceback() -> None:
+    text = line("error", "APP: importing 'shop' failed") + "\nmoorings: APP: no module 'cart'"
+    assert logfile.cause(text) == "APP: no module 'cart'"
 
 
 def test_where_nothing_says_error_there_is_no_cause() -> None:

@@ -29,7 +29,9 @@ class Version:
 def version(folder: Path, parts: Sequence[str] = (".",)) -> Version:
     """Return the version of some parts of a folder."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD").strip()
-    if commit and not _git(folder, "status", "--porcelain", "--", *parts).strip():
+    # Below the top of a repository the commit says too little: two apps may share it.
+    whole = not _git(folder, "rev-parse", "--show-prefix").strip()
+    if commit and whole and not _git(folder, "status", "--porcelain", "--", *parts).strip():
         return Version(commit[:12], commit)
     content = digest(folder, parts)[:8]
     return Version(f"{commit[:12]}-{content}" if commit else content, commit)

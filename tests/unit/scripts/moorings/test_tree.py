@@ -46,6 +46,16 @@ def test_a_dirty_tree_has_its_content_in_the_name(repository: Path) -> None:
     assert tree.version(repository) == clean
 
 
+def test_two_folders_of_one_repository_are_two_versions(repository: Path) -> None:
+    (repository / "other").mkdir()
+    (repository / "other" / "app.py").write_text("another")
+    git(repository, "add", ".")
+    git(repository, "commit", "-m", "second")
+    app, other = tree.version(repository / "app"), tree.version(repository / "other")
+    assert app.commit == other.commit
+    assert app.name != other.name
+
+
 def test_what_is_not_part_of_it_does_not_count(repository: Path) -> None:
     clean = tree.version(repository, ["app"])
     (repository / "notes.md").write_text("changed")

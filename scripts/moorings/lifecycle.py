@@ -41,9 +41,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> bool:
             return False
         require(target.needs())
         ui.say(f"Release {release.version} on {target.column}", style="bold")
-        target.build(release)
-        if plan.migrate:
-            target.migrate(release, plan.migrate)
+        _make(target, release, plan)
         _bring_up(target, release, plan)
         if old is not None and old.version != release.version:
             target.retire(old)
@@ -58,6 +56,20 @@ def require(needs: list[Need]) -> None:
     for need in needs:
         if not need.there:
             raise NeedError(need.what, hint=need.how)
+
+
+def _make(target: Target, release: Release, plan: Plan) -> None:
+    target.build(release)
+    try:
+        if plan.migrate:
+            target.migrate(release, plan.migrate)
+    except BaseException as problem:
+        if isinstance(problem, MoorError):
+            said = problem.log.strip().splitlines()
+            problem.fact = f"the migration failed: {said[-1] if said else problem.fact}"
+            problem.hint = problem.hint or _kept(target)
+        target.retire(release)
+        raise
 
 
 def _bring_up(target: Target, release: Release, plan: Plan) -> None:

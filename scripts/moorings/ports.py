@@ -1,5 +1,6 @@
 """Ports of this host: a free one, and who has a taken one."""
 
+import os
 import socket
 
 import psutil
@@ -42,12 +43,11 @@ def need(host: str, port: int) -> Need:
     """Return the need for a port, naming who has it."""
     if is_free(host, port):
         return Need(f"port {port}", True, "")
-    return Need(
-        f"port {port} on {host} is taken by {holder(port)}",
-        False,
-        f"stop it, or choose another port: PORT={port + 1} with make, --port with moor, "
-        "server.port in moor.toml",
-    )
+    another = f"PORT={8000 if port < 1024 else port + 1} with make, --port with moor"
+    if port < 1024 and os.geteuid() != 0:
+        return Need(f"port {port} is for root alone", False, f"choose one above 1023: {another}")
+    what = f"port {port} on {host} is taken by {holder(port)}"
+    return Need(what, False, f"stop it, or choose another port: {another}")
 
 
 def _family(host: str) -> socket.AddressFamily:

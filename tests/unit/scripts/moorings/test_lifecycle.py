@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from moorings import lifecycle
-from moorings.errors import BuildError, LockedError, MoorError, NeedError
+from moorings.errors import BuildError, CommandError, LockedError, MoorError, NeedError
 from moorings.lifecycle import Plan
 from moorings.lock import Lock
 from moorings.target import Need, Release
@@ -96,6 +96,16 @@ def test_what_fails_before_the_start_starts_nothing(tmp_path: Path, primitive: s
     with pytest.raises(BuildError):
         lifecycle.deploy(target, NEW, plan(tmp_path))
     assert not any(call.startswith(("start", "switch")) for call in target.calls)
+
+
+def test_a_failed_migration_says_its_last_line(tmp_path: Path) -> None:
+    target = Recorder(fails="migrate")
+    target.error = CommandError("ended with status 1", log="looking\nno such table: carts\n")
+    with pytest.raises(CommandError) as caught:
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    assert caught.value.fact == "the migration failed: no such table: carts"
+    assert "release old was not touched" in caught.value.hint
+    assert target.calls[-1] == "retire new"
 
 
 def test_a_missing_need_stops_it_before_any_work(tmp_path: Path) -> None:

@@ -18,3 +18,8 @@ def test_a_taken_port_names_its_holder_and_the_next_step() -> None:
 
 def test_a_port_that_was_just_closed_is_free() -> None:
     assert ports.is_free("127.0.0.1", ports.free("127.0.0.1"))
+
+
+def test_an_address_that_is_not_ours_is_said() -> None:
+    need = ports.need("192.0.2.1", 8000)  # RFC 5737: of documentation, of no machine
+    assert need.what.startswith("nothing can listen on 192.0.2.1: ")

@@ -14,7 +14,7 @@ from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.outcome import Skipped, Verdict, judge
 from moorings.contract.relay import gateway
 from moorings.contract.run import Run
-from moorings.contract.site import Tamper
+from moorings.contract.tamper import Tamper
 
 READY = "serve.ready"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
-from moorings.contract.site import Front
+from moorings.contract.tamper import Front
 
 #: Seconds without a byte after which a relay gives up.
 IDLE = 30.0

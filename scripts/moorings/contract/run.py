@@ -15,7 +15,8 @@ from moorings.contract.column import Column, Live, Own
 from moorings.contract.outcome import Limit, Verdict
 from moorings.contract.registry import Check
 from moorings.contract.report import Record
-from moorings.contract.site import HEALTHY, Tamper, Yard
+from moorings.contract.site import Yard
+from moorings.contract.tamper import HEALTHY, Tamper
 from moorings.contract.wire import WireError, ask
 from moorings.errors import MoorError, NotReadyError, UsageError
 

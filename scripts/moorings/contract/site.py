@@ -3,8 +3,8 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -13,61 +13,19 @@ import psutil
 from moorings import deployment as deployments
 from moorings import lifecycle, ports, probe, ui
 from moorings.contract.outcome import CheckFailed
+from moorings.contract.tamper import HEALTHY, Tamper, TamperedRunner, unproved
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
-from moorings.runner import LocalRunner, User
 from moorings.services.jaeger import Jaeger
 from moorings.settings import Jaeger as JaegerSettings
 from moorings.target import Release, Target
-
-Front = Callable[[str], AbstractContextManager[str]]
 
 #: What every deployment of a check has, unless the check or a control says otherwise.
 FLAGS: Mapping[str, object] = {"server.port": 0, "server.probe": True}
 
 
-@dataclass(frozen=True)
-class Tamper:
-    """What a control does to each deployment of its column, so that a check must catch it."""
-
-    flags: Mapping[str, object] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=dict)
-    """For the server's processes, over what the target gives them; empty text: unset."""
-    as_root: bool = False
-    proved: bool = True
-    """Whether a release is proved before clients reach it."""
-    restarts: bool = False
-    """Whether each deploy goes through `down`."""
-    front: Front | None = None
-    """A gateway before the app: from the app's URL to its own."""
-
-
-HEALTHY = Tamper()
-
 #: How many log lines of a part a failure shows.
 LINES = 10
-
-
-class TamperedRunner(LocalRunner):
-    """Starts servers as a control wants them."""
-
-    def __init__(self, tamper: Tamper) -> None:
-        """Keep what is to be changed."""
-        self.tamper = tamper
-
-    def start(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        log: Path,
-        user: User | None = None,
-    ) -> int:
-        """Start it with the control's environment and user."""
-        changed = {name: value for name, value in {**env, **self.tamper.env}.items() if value}
-        rights = None if self.tamper.as_root else user
-        return super().start(argv, cwd=cwd, env=changed, log=log, user=rights)
 
 
 def own_jaeger() -> dict[str, object]:
@@ -75,10 +33,6 @@ def own_jaeger() -> dict[str, object]:
     named = [item.name for item in fields(JaegerSettings) if item.name.endswith("_port")]
     chosen = {f"jaeger.{name}": ports.free("127.0.0.1") for name in named}
     return {"jaeger.endpoint": "", "jaeger.url": "", **chosen}
-
-
-def unproved(_target: Target, _release: Release, _timeout: float) -> None:
-    """Stand in for the proof where a control leaves it out."""
 
 
 def briefly(target: Target, release: Release, timeout: float) -> None:

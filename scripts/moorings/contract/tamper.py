@@ -1,0 +1,56 @@
+"""What a control does to a deployment to make it bad."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from moorings.runner import LocalRunner, User
+from moorings.target import Release, Target
+
+Front = Callable[[str], AbstractContextManager[str]]
+
+
+@dataclass(frozen=True)
+class Tamper:
+    """What a control does to each deployment of its column, so that a check must catch it."""
+
+    flags: Mapping[str, object] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    """For the server's processes, over what the target gives them; empty text: unset."""
+    as_root: bool = False
+    proved: bool = True
+    """Whether a release is proved before clients reach it."""
+    restarts: bool = False
+    """Whether each deploy goes through `down`."""
+    front: Front | None = None
+    """A gateway before the app: from the app's URL to its own."""
+
+
+HEALTHY = Tamper()
+
+
+class TamperedRunner(LocalRunner):
+    """Starts servers as a control wants them."""
+
+    def __init__(self, tamper: Tamper) -> None:
+        """Keep what is to be changed."""
+        self.tamper = tamper
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        log: Path,
+        user: User | None = None,
+    ) -> int:
+        """Start it with the control's environment and user."""
+        changed = {name: value for name, value in {**env, **self.tamper.env}.items() if value}
+        rights = None if self.tamper.as_root else user
+        return super().start(argv, cwd=cwd, env=changed, log=log, user=rights)
+
+
+def unproved(_target: Target, _release: Release, _timeout: float) -> None:
+    """Stand in for the proof where a control leaves it out."""

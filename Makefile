@@ -44,7 +44,7 @@ config:  ## Show every setting and its value
 ##@ Develop
 test: environment  ## Lint, unit tests and the contract, with its own set-up
 	@$(MAKE) --no-print-directory lint
-	@$(PYTEST) --cov --cov-report=term:skip-covered tests
+	@$(PYTEST) --cov --cov-report=term tests
 lint: environment  ## Check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .

@@ -21,7 +21,12 @@ from moorings.settings import Jaeger as JaegerSettings
 from moorings.target import Release, Target
 
 #: What every deployment of a check has, unless the check or a control says otherwise.
-FLAGS: Mapping[str, object] = {"server.port": 0, "server.probe": True}
+FLAGS: Mapping[str, object] = {
+    "server.port": 0,
+    "server.probe": True,
+    "server.log_format": "json",
+    "server.max_body": 100 * 1024 * 1024,
+}
 
 
 #: How many log lines of a part a failure shows.

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -33,7 +34,13 @@ class Record:
     started: str = field(default_factory=_now)
     verdicts: list[Verdict] = field(default_factory=list)
 
-    def document(self) -> dict[str, object]:
+    @property
+    def name(self) -> str:
+        """The stem of its files; a quick look at a deployment in use never replaces the column."""
+        quick = self.column.size == "quick" and bool(self.column.target_name)
+        return f"{self.column.name}-quick" if quick else self.column.name
+
+    def document(self) -> dict[str, Any]:
         """Return the report, with the fields that the grid reads."""
         release = _release(self.column)
         return {
@@ -47,10 +54,11 @@ class Record:
         }
 
     def write(self, folder: Path) -> Path:
-        """Write `<column>.json` and return it."""
+        """Write `<column>.json` and return it; what it knows of other checks stays in it."""
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{self.column.name}.json"
-        file.write_text(json.dumps(self.document(), indent=2) + "\n")
+        file = folder / f"{self.name}.json"
+        merged = _merged(_read(file), self.document())
+        file.write_text(json.dumps(merged, indent=2) + "\n")
         return file
 
     def table(self) -> Table:
@@ -80,6 +88,23 @@ def _release(column: Column) -> tuple[str, str]:
     except MoorError:
         release = None
     return (release.version, release.commit) if release is not None else ("", "")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Keep what an earlier run found of the same release, for the checks not run this time."""
+    if not new["release"] or any(old.get(name) != new[name] for name in ("release", "size")):
+        return new
+    fresh = {entry["id"]: entry for entry in new["checks"]}
+    kept = [fresh.pop(entry["id"], entry) for entry in old["checks"]]
+    return {**new, "checks": [*kept, *fresh.values()]}
 
 
 def _entry(verdict: Verdict) -> dict[str, object]:

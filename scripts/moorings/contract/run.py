@@ -165,7 +165,7 @@ def _show(record: Record, run: Run, reports: Path) -> None:
             ui.say(f"\n{explained(verdict, run)}")
     ui.say()
     ui.out.print(record.table())
-    name = record.column.name
+    name = record.name
     (reports / "contract.xml").replace(reports / f"{name}.xml")
     ui.say(f"\nreports: {reports / name}.json, .xml")
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from moorings.contract.column import Column
 from moorings.contract.outcome import Verdict
 from moorings.contract.report import Record, line
+from moorings.target import Release
 
 VERDICTS = [
     Verdict("fake.one", "pass", "0 failed of 3", 1.234),
@@ -41,6 +42,35 @@ def test_the_report_has_exactly_its_fields(tmp_path: Path) -> None:
              "reason": "1 failed of 3"},
         ],
     }  # fmt: skip
+
+
+class Deployed(Column):
+    """A column that knows its release."""
+
+    release = Release("r1", "c1")
+
+
+def test_a_part_of_the_checks_replaces_only_its_own(tmp_path: Path) -> None:
+    whole = [Verdict("fake.one", "pass", "1"), Verdict("fake.two", "fail", reason="no")]
+    Record(Deployed("fake"), "then", whole).write(tmp_path)
+    again = [Verdict("fake.two", "pass", "2"), Verdict("fake.three", "pass", "3")]
+    file = Record(Deployed("fake"), "now", again).write(tmp_path)
+    report = json.loads(file.read_text())
+    assert report["started"] == "now"
+    assert [(one["id"], one["figure"]) for one in report["checks"]] == [
+        ("fake.one", "1"), ("fake.two", "2"), ("fake.three", "3"),
+    ]  # fmt: skip
+
+
+def test_another_release_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "fake.json").write_text('{"release": "r0", "size": "ci", "checks": [1]}')
+    file = Record(Deployed("fake"), "now", [Verdict("fake.one", "pass", "1")]).write(tmp_path)
+    assert [one["id"] for one in json.loads(file.read_text())["checks"]] == ["fake.one"]
+
+
+def test_a_quick_look_is_a_file_of_its_own() -> None:
+    assert Record(Column("gunicorn-fake", "gunicorn", "quick")).name == "gunicorn-fake-quick"
+    assert Record(Column("url-host", "", "quick")).name == "url-host"
 
 
 def test_the_start_is_a_moment_in_utc() -> None:

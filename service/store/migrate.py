@@ -5,15 +5,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, insert, text
+from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from store import schema
 from store.db import make_engine
+from store.ready import REVISIONS, alembic_config, read_schema
 from store.settings import SettingsError, database_url
 
 PATIENCE = 60  # seconds that a second migration waits for the first
@@ -33,18 +32,18 @@ def migrate(url: URL, config: Config | None = None) -> str:
     engine = make_engine(url, busy_timeout=PATIENCE)
     try:
         with _locked(engine) as connection:
-            return _upgrade(connection, config or schema.alembic_config())
+            return _upgrade(connection, config or alembic_config())
     finally:
         engine.dispose()
 
 
 def _upgrade(connection: Connection, config: Config) -> str:
-    found = schema.read(connection, config)
+    found = read_schema(connection, config)
     if found.refusal:
         raise MigrateError(f"{found.refusal}; deploy the release that brought it, or a newer one")
     if not found.behind:
         return f"nothing to do: the schema is at {found.current}, this release needs {found.head}"
-    schema.REVISIONS.create(connection, checkfirst=True)
+    REVISIONS.create(connection, checkfirst=True)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     return f"migrated the schema from {found.current or 'nothing'} to {found.head}"
@@ -77,25 +76,17 @@ def _use_wal(engine: Engine) -> None:
             time.sleep(0.05)
 
 
-def record(ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
-    """Note a revision that was just applied, and whether its file declares it `expand`."""
-    script = step.up_revision
-    row = {"revision": script.revision, "down_revision": script.down_revision}
-    expand = bool(getattr(script.module, "expand", False))
-    ctx.connection.execute(insert(schema.REVISIONS).values(**row, expand=expand))
-
-
 def main() -> int:
     try:
         print(migrate(database_url()))
+        return 0
     except (SettingsError, MigrateError) as error:
-        print(f"store.migrate: {error}", file=sys.stderr)
-        return 1
+        reason = str(error)
     except DBAPIError as error:
         first = str(error.orig).strip().partition("\n")[0]
-        print(f"store.migrate: nothing was changed: the database says: {first}", file=sys.stderr)
-        return 1
-    return 0
+        reason = f"nothing was changed: the database says: {first}"
+    print(f"store.migrate: {reason}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,16 +1,40 @@
 """What "ready" means for the store: the schema is one that this release can run on."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Boolean, Column, Connection, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from store import schema
 from store.db import make_engine
 from store.settings import database_url
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+# Alembic keeps only the newest revision. An older release that meets it must know what came
+# after its own, and whether it can live with that, without having the files of the newer one.
+REVISIONS = Table(
+    "schema_revisions",
+    MetaData(),
+    Column("revision", String(32), primary_key=True),
+    Column("expand", Boolean, nullable=False),
+)
 
 
 class NotReady(Exception):
     """Says in one sentence what is missing."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """`refusal` says why this release cannot run on a schema that is past it."""
+
+    current: str | None
+    head: str
+    behind: bool = False
+    refusal: str = ""
 
 
 def check() -> None:
@@ -22,15 +46,14 @@ def check() -> None:
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
-            found = schema.read(connection)
+            _judge(read_schema(connection, alembic_config()))
     except SQLAlchemyError as error:
         raise NotReady(f"the database does not answer ({type(error).__name__})") from error
     finally:
         engine.dispose()
-    _judge(found)
 
 
-def _judge(found: schema.Schema) -> None:
+def _judge(found: Schema) -> None:
     if found.refusal:
         raise NotReady(found.refusal)
     if found.behind:
@@ -38,3 +61,29 @@ def _judge(found: schema.Schema) -> None:
             f"the schema is at {found.current or 'nothing'}, this release expects {found.head}; "
             "run python -m store.migrate"
         )
+
+
+def alembic_config(migrations: Path = MIGRATIONS) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    return config
+
+
+def read_schema(connection: Connection, config: Config) -> Schema:
+    script = ScriptDirectory.from_config(config)
+    head = script.get_current_head() or ""
+    known = {revision.revision for revision in script.walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None or current in known:
+        return Schema(current, head, behind=current != head)
+    return Schema(current, head, refusal=_refusal(connection, current, head, known))
+
+
+def _refusal(connection: Connection, current: str, head: str, known: set[str]) -> str:
+    applied: dict[str, bool] = {}
+    if inspect(connection).has_table(REVISIONS.name):
+        applied = {row.revision: row.expand for row in connection.execute(select(REVISIONS))}
+    if not {current, head} <= applied.keys():
+        return f"the schema is at {current}, which this release does not know"
+    names = ", ".join(name for name in applied if name not in known and not applied[name])
+    return f"the schema is past this release by {names}, not declared expand" if names else ""

@@ -12,7 +12,7 @@ from sqlalchemy import URL, func, make_url, select
 from sqlalchemy.exc import OperationalError
 
 import store
-from store import ready, schema
+from store import ready
 from store.db import make_engine
 from store.migrate import MigrateError, main, migrate
 from store.models import Base, Product
@@ -36,7 +36,7 @@ def newer(tmp_path: Path, revision: str, down: str, body: str, expand: bool) -> 
         f"from alembic import op\nrevision = '{revision}'\ndown_revision = '{down}'\n"
         f"expand = {expand}\ndef upgrade():\n    {body}\n"
     )
-    return schema.alembic_config(folder)
+    return ready.alembic_config(folder)
 
 
 ADD = "op.execute('CREATE TABLE later (id INTEGER)')"
@@ -48,7 +48,7 @@ def test_the_tables_are_those_of_the_models(url: URL) -> None:
     engine = make_engine(url)
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"include_name": lambda name, *_: name != schema.REVISIONS.name}
+            connection, opts={"include_name": lambda name, *_: name != ready.REVISIONS.name}
         )
         assert compare_metadata(context, Base.metadata) == []
         assert connection.scalar(select(func.count()).select_from(Product)) == 41
@@ -101,6 +101,15 @@ def test_a_revision_that_nobody_recorded_is_refused(url: URL) -> None:
         ready.check()
 
 
+def test_a_revision_beside_ours_is_not_past_it(url: URL, tmp_path: Path) -> None:
+    """Another branch's release: it has its 0003 on our first revision, and never had our head."""
+    beside = newer(tmp_path, "0003", "0001", ADD, expand=True)
+    (tmp_path / "newer" / "versions" / "0002_catalogue.py").unlink()
+    migrate(url, beside)
+    with pytest.raises(ready.NotReady, match="at 0003, which this release does not know"):
+        ready.check()
+
+
 def test_a_failing_migration_leaves_the_old_schema(url: URL, tmp_path: Path) -> None:
     migrate(url)
     body = f"{ADD}; op.execute('not SQL')"
@@ -109,7 +118,7 @@ def test_a_failing_migration_leaves_the_old_schema(url: URL, tmp_path: Path) -> 
     ready.check()
     engine = make_engine(url)
     with engine.connect() as connection:
-        assert schema.read(connection).current == HEAD
+        assert ready.read_schema(connection, ready.alembic_config()).current == HEAD
         assert not connection.exec_driver_sql("PRAGMA table_info(later)").all()
     engine.dispose()
 

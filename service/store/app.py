@@ -10,12 +10,9 @@ from store.pages import pages
 from store.settings import Settings
 
 MAX_BODY = 1024 * 1024  # bytes; the biggest honest request is a few hundred
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -29,8 +26,9 @@ class SessionCookie(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def make_app(settings: Settings) -> Flask:
-    """The app, with pages and API; the database is not asked for before the first request."""
+def create_app(settings: Settings | None = None) -> Flask:
+    """Raise SettingsError. The database is not asked for before the first request."""
+    settings = settings or Settings.from_env()
     app = Flask("store")
     app.config.update(
         SECRET_KEY=settings.secret_key,

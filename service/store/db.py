@@ -1,7 +1,6 @@
 """One engine per process, one session per request, and who holds the write lock."""
 
 import os
-import threading
 from typing import Any
 
 import sqlalchemy
@@ -13,27 +12,18 @@ BUSY_TIMEOUT = 5  # seconds that a SQLite connection waits for another one's wri
 
 
 class Database:
-    """Makes the engine on first use, so that a server may fork after it imported the app."""
+    """An engine for a server that may fork after it imported the app."""
 
     def __init__(self, url: URL) -> None:
-        self.url = url
-        self._engine: Engine | None = None
-        self._pid = 0
-        self._lock = threading.Lock()
+        self._engine, self._pid = make_engine(url), os.getpid()
 
     def engine(self) -> Engine:
-        with self._lock:
-            if self._engine is None:
-                self._engine = make_engine(self.url)
-            elif self._pid != os.getpid():
-                # The parent owns these connections: forget them, don't close them.
-                self._engine.dispose(close=False)
+        if self._pid != os.getpid():
+            # The parent owns these connections: forget them, don't close them. No lock: a child
+            # could inherit it held, and two threads that both forget do no harm.
+            self._engine.dispose(close=False)
             self._pid = os.getpid()
-            return self._engine
-
-    def dispose(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
+        return self._engine
 
 
 def make_engine(url: URL, busy_timeout: int = BUSY_TIMEOUT) -> Engine:
@@ -72,8 +62,7 @@ def begin_write(session: Session) -> None:
 def session() -> Session:
     """The session of this request."""
     if "session" not in g:
-        database: Database = current_app.extensions["database"]
-        g.session = Session(database.engine(), expire_on_commit=False)
+        g.session = Session(current_app.extensions["database"].engine(), expire_on_commit=False)
     found: Session = g.session
     return found
 
@@ -84,6 +73,5 @@ def init_app(app: Flask, url: URL) -> None:
 
 
 def _close(_error: BaseException | None) -> None:
-    opened: Session | None = g.pop("session", None)
-    if opened is not None:
-        opened.close()
+    if "session" in g:
+        g.session.close()

@@ -1,18 +1,14 @@
 """What the rules of the shop can refuse; the pages and the API show the same sentence."""
 
-from typing import ClassVar
-
 
 class StoreError(Exception):
-    """Carries one sentence for the customer."""
+    """Carries one sentence for the customer; `code` is a stable word for programs."""
 
-    status: ClassVar[int] = 409
-    code: ClassVar[str] = "conflict"
+    status, code = 409, "conflict"
 
 
 class NotFound(StoreError):
-    status = 404
-    code = "not_found"
+    status, code = 404, "not_found"
 
 
 class OutOfStock(StoreError):
@@ -28,15 +24,12 @@ class EmailTaken(StoreError):
 
 
 class WrongCredentials(StoreError):
-    status = 401
-    code = "wrong_credentials"
+    status, code = 401, "wrong_credentials"
 
 
 class NotLoggedIn(StoreError):
-    status = 401
-    code = "not_logged_in"
+    status, code = 401, "not_logged_in"
 
 
 class KeyReused(StoreError):
-    status = 422
-    code = "idempotency_key_reused"
+    status, code = 422, "idempotency_key_reused"

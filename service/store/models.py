@@ -2,22 +2,14 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import (
-    CheckConstraint,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    MetaData,
-    String,
-    TypeDecorator,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
     # Named, so that a later migration can address every constraint.
-    metadata = MetaData(
+    metadata = sa.MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_name)s",
             "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -28,13 +20,13 @@ class Base(DeclarativeBase):
     )
 
 
-class Utc(TypeDecorator[datetime]):
+class Utc(sa.TypeDecorator[datetime]):
     """SQLite forgets the zone of a time: it comes back as UTC, as from PostgreSQL."""
 
-    impl = DateTime(timezone=True)
+    impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         return value and (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -104,7 +96,7 @@ class CartItem(Base):
 
 class Order(Base):
     __tablename__ = "orders"
-    __table_args__ = (UniqueConstraint("cart_id", "idempotency_key"),)
+    __table_args__ = (sa.UniqueConstraint("cart_id", "idempotency_key"),)
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
     cart_id: Mapped[str] = mapped_column(ForeignKey("carts.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)

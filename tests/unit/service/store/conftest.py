@@ -32,7 +32,7 @@ def settings(migrated: Path, tmp_path: Path) -> Settings:
 def app(settings: Settings) -> Iterator[Flask]:
     made = create_app(settings)
     yield made
-    made.extensions["database"].dispose()
+    made.extensions["database"].engine().dispose()
 
 
 @pytest.fixture

@@ -53,5 +53,7 @@ def test_a_wrong_setting_is_one_line_without_its_value(env: dict[str, str], word
     assert "\n" not in str(raised.value)
 
 
-def test_the_key_is_not_shown(tmp_path: Path) -> None:
-    assert "only for tests" not in repr(Settings.from_env(KEY))
+def test_secrets_are_not_shown() -> None:
+    shown = repr(Settings.from_env({**KEY, "DATABASE_URL": "postgresql://u:private@h/n"}))
+    assert "only for tests" not in shown
+    assert "private" not in shown

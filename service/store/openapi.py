@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from apispec import APISpec
 from flask import Flask, Response, request
@@ -18,7 +18,9 @@ from werkzeug.routing import BaseConverter
 
 from store.schemas import CART_ID, ORDER_NUMBER, SKU, Problem
 
-Answer = BaseModel | tuple[BaseModel, int, dict[str, str]] | None
+Model = type[BaseModel]
+Given = TypeVar("Given")
+Created = tuple[Given, int, str]  # with its status and its own path
 PATHS = {"cart_id": CART_ID, "sku": SKU, "number": ORDER_NUMBER}
 CONVERTERS = {name: type(name, (BaseConverter,), {"regex": PATHS[name]}) for name in PATHS}
 REFERENCE = "#/components/schemas/{model}"
@@ -26,36 +28,35 @@ BODY_PROBLEMS = (400, 413, 415)
 
 
 def operation(
-    *statuses: int, problems: tuple[int, ...] = ()
-) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
+    gives: Model | None, *statuses: int, problems: tuple[int, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Turn `view(path parameters, body=, query=, headers=)` into a Flask view.
 
-    `statuses` are those of success, the usual one first; `problems` those that the rules of
-    the shop may answer besides what bad input gets.
+    `statuses` are those of success, the usual one (200) first; `problems` those that the rules
+    of the shop may answer besides what bad input gets.
     """
+    usual, *_ = statuses = statuses or (200,)
 
-    def decorate(view: Callable[..., Answer]) -> Callable[..., Response]:
+    def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         hints = get_type_hints(view)
-        gives = (get_args(hints["return"]) or [hints["return"]])[0]
-        takes: dict[str, Any] = {
-            name: hints[name] for name in ("body", "query", "headers") if name in hints
-        }
+        takes: dict[str, Model] = {p: hints[p] for p in ("body", "query", "headers") if p in hints}
         refused = {503, *problems, *([422] if takes else []), *BODY_PROBLEMS * ("body" in takes)}
+        answers: dict[int, Model | None] = dict.fromkeys(sorted(refused), Problem)
+        answers |= dict.fromkeys(statuses, gives)
 
         @wraps(view)
         def wrapped(**path: Any) -> Response:
             given = {place: _read(place, model) for place, model in takes.items()}
-            return _respond(view(**path, **given), statuses[0])
+            return _respond(gives, view(**path, **given), usual)
 
-        answers = dict.fromkeys(statuses, gives) | dict.fromkeys(sorted(refused), Problem)
-        wrapped.__dict__["models"] = {*answers.values(), *takes.values()}
-        wrapped.__dict__["operation"] = _describe(view, takes, answers)
+        models = {*answers.values(), *takes.values()} - {None}
+        wrapped.__dict__.update(operation=_describe(view, takes, answers), models=models)
         return wrapped
 
     return decorate
 
 
-def _read(place: str, model: type[BaseModel]) -> BaseModel:
+def _read(place: str, model: Model) -> BaseModel:
     if place != "body":
         source = request.args if place == "query" else request.headers
         return model.model_validate(dict(source.items()))
@@ -64,15 +65,17 @@ def _read(place: str, model: type[BaseModel]) -> BaseModel:
     return model.model_validate_json(request.get_data())
 
 
-def _respond(result: Answer, status: int) -> Response:
-    if result is None:
+def _respond(gives: Model | None, result: Any, status: int) -> Response:
+    if gives is None:
         return Response(status=status)
-    model, status, headers = result if isinstance(result, tuple) else (result, status, {})
-    return Response(model.model_dump_json(), status, headers, content_type="application/json")
+    result, status, path = result if isinstance(result, tuple) else (result, status, None)
+    body = gives.model_validate(result).model_dump_json()
+    headers = {"Location": path} if path else {}
+    return Response(body, status, headers, content_type="application/json")
 
 
 def _describe(
-    view: Callable[..., Any], takes: dict[str, type[BaseModel]], answers: dict[int, Any]
+    view: Callable[..., Any], takes: dict[str, Model], answers: dict[int, Model | None]
 ) -> dict[str, Any]:
     summary, _, text = (view.__doc__ or "").partition("\n")
     described: dict[str, Any] = {
@@ -80,26 +83,26 @@ def _describe(
         "summary": summary,
         "description": " ".join(text.split()),
         "parameters": [*_parameters("query", takes), *_parameters("headers", takes)],
-        "responses": {str(status): _response(status, answers[status]) for status in answers},
+        "responses": {
+            str(status): {"description": HTTPStatus(status).phrase} | _content(model)
+            for status, model in answers.items()
+        },
     }
     if "body" in takes:
-        described["requestBody"] = {"required": True, "content": _content(takes["body"])}
+        described["requestBody"] = {"required": True} | _content(takes["body"])
     return described | ({"security": [{"session": []}]} if 401 in answers and not takes else {})
 
 
-def _parameters(place: str, takes: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
+def _parameters(place: str, takes: dict[str, Model]) -> list[dict[str, Any]]:
     schemas = takes[place].model_json_schema()["properties"] if place in takes else {}
     return [{"name": n, "in": place.removesuffix("s"), "schema": s} for n, s in schemas.items()]
 
 
-def _response(status: int, model: Any) -> dict[str, Any]:
-    content = {} if model is type(None) else {"content": _content(model)}
-    return {"description": HTTPStatus(status).phrase} | content
-
-
-def _content(model: type[BaseModel]) -> dict[str, Any]:
+def _content(model: Model | None) -> dict[str, Any]:
+    if model is None:
+        return {}
     kind = "application/problem+json" if model is Problem else "application/json"
-    return {kind: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}
+    return {"content": {kind: {"schema": {"$ref": REFERENCE.format(model=model.__name__)}}}}
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -107,7 +110,7 @@ def document(app: Flask) -> dict[str, Any]:
     spec = APISpec(title="The store", version="1", openapi_version="3.1.0")
     cookie = {"type": "apiKey", "in": "cookie", "name": app.config["SESSION_COOKIE_NAME"]}
     spec.components.security_scheme("session", cookie)
-    models: set[type[BaseModel]] = set()
+    models: set[Model] = set()
     for rule in app.url_map.iter_rules():
         view: Any = app.view_functions[rule.endpoint]
         if hasattr(view, "operation"):
@@ -116,7 +119,7 @@ def document(app: Flask) -> dict[str, Any]:
             operations = dict.fromkeys(sorted(methods), view.operation)
             spec.path(path, operations=operations, parameters=_in_path(rule.arguments))
             models |= view.models
-    _add_schemas(spec, models - {type(None)})
+    _add_schemas(spec, models)
     return spec.to_dict()
 
 
@@ -127,8 +130,8 @@ def _in_path(names: set[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _add_schemas(spec: APISpec, models: set[Any]) -> None:
-    ordered = sorted(models, key=lambda model: str(model.__name__))
+def _add_schemas(spec: APISpec, models: set[Model]) -> None:
+    ordered = sorted(models, key=lambda model: model.__name__)
     _, found = models_json_schema(
         [(model, "validation") for model in ordered], by_alias=False, ref_template=REFERENCE
     )

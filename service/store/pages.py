@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 
 from store import carts, catalogue, db, orders, users
 from store.api import current_user, start_session
-from store.errors import NotFound, StoreError
+from store.errors import StoreError
 from store.models import Cart
-from store.schemas import Added, Credentials, NewOrder, OrderHeaders, ProductQuery
+from store.schemas import Added, Checkout, Credentials, ProductQuery, Quantity
 
 pages = Blueprint("pages", __name__)
 Form = TypeVar("Form", bound=BaseModel)
@@ -55,11 +55,8 @@ def add_item() -> Response:
 
 @pages.post("/cart/items/<sku:sku>")
 def set_item(sku: str) -> Response:
-    found = _find_cart()
-    quantity = request.form.get("quantity", type=int)
-    if found is None or quantity is None or not 0 <= quantity <= carts.MAX_QUANTITY:
-        raise NotFound("There is no such item in your cart.")
-    _remember(carts.put(db.session(), found.id, sku, quantity))
+    quantity = _form(Quantity).quantity
+    _remember(carts.put(db.session(), session.get("cart", ""), sku, quantity))
     return redirect(url_for("pages.cart"))
 
 
@@ -69,12 +66,8 @@ def place_order() -> Response:
     if found is None:
         return redirect(url_for("pages.cart"))
     try:
-        email = request.form.get("email", "").strip() or None
-        wish = NewOrder(cart_id=found.id, email=email)
-        headers = OrderHeaders.model_validate({"Idempotency-Key": request.form.get("key")})
-        order, _ = orders.place(
-            db.session(), wish.cart_id, current_user(), wish.email, headers.idempotency_key
-        )
+        form = _form(Checkout)
+        order, _ = orders.place(db.session(), found.id, current_user(), form.email, form.key)
     except (StoreError, ValidationError) as error:
         flash(_sentence(error), "error")
         return redirect(url_for("pages.cart"))
@@ -119,7 +112,7 @@ def enter() -> Response | tuple[str, int]:
         flash(_sentence(error), "error")
         status = error.status if isinstance(error, StoreError) else 422
         return render_template("account.html", new=new), status
-    start_session(user, cart.id)
+    start_session(user, cart)
     _remember(cart)
     session["email"] = user.email
     return redirect(url_for("pages.products"))
@@ -132,8 +125,9 @@ def logout() -> Response:
 
 
 def _form(model: type[Form]) -> Form:
-    fields = {name: value for name, value in request.form.items() if name in model.model_fields}
-    return model.model_validate(fields)
+    """What was filled in; the token and the button are none of the model's business."""
+    fields = {name: request.form.get(name) for name in model.model_fields}
+    return model.model_validate_strings({name: fields[name] for name in fields if fields[name]})
 
 
 def _find_cart() -> Cart | None:

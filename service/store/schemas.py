@@ -3,14 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from store.carts import MAX_QUANTITY
 
@@ -20,21 +13,16 @@ NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 SKU = "[a-z0-9-]{1,40}"
 CART_ID = "[A-Za-z0-9_-]{22}"
 ORDER_NUMBER = "[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}"
+ADDRESS = r"^[!-?A-~]{1,64}@[!-?A-~]{1,189}$"
 
-Email = Annotated[
-    str,
-    StringConstraints(pattern=r"^[!-?A-~]{1,64}@[!-?A-~]{1,189}$"),
-    AfterValidator(str.lower),
-]
-Password = Annotated[str, StringConstraints(min_length=8, max_length=128)]
-Search = Annotated[str, StringConstraints(max_length=80, pattern=NO_CONTROLS)]
-Slug = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9-]*$")]
+Email = Annotated[str, Field(pattern=ADDRESS), AfterValidator(str.lower)]
+Key = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
 Cents = Annotated[int, Field(ge=0, description="euro cents")]
 
 
-def _number(value: object) -> object:
+def _number(value: object, info: ValidationInfo) -> object:
     # JSON knows one kind of number: 2.0 is an integer, "2" and true are not.
-    if isinstance(value, str | bool):
+    if info.mode == "json" and isinstance(value, str | bool):
         raise ValueError("should be a number")
     return value
 
@@ -45,13 +33,9 @@ class In(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Out(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
 class ProductQuery(BaseModel):
-    q: Search = ""
-    category: Slug = ""
+    q: str = Field("", max_length=80, pattern=NO_CONTROLS)
+    category: str = Field("", max_length=40, pattern=r"^[a-z0-9-]*$")
     page: int = Field(1, ge=1, le=10_000)
     per_page: int = Field(20, ge=1, le=100)
 
@@ -74,20 +58,30 @@ class NewOrder(In):
     email: Email | None = Field(None, description="default: the account's")
 
 
+class Checkout(In):
+    """The form's order: its cart is the session's."""
+
+    email: Email | None = None
+    key: Key | None = None
+
+
 class Credentials(In):
     email: Email
-    password: Password
+    password: str = Field(min_length=8, max_length=128)
 
 
 class OrderHeaders(BaseModel):
     """Answers 422 where the key came before on this cart with another body."""
 
-    idempotency_key: str | None = Field(
+    idempotency_key: Key | None = Field(
         None,
         alias="Idempotency-Key",
-        pattern=r"^[!-~]{1,255}$",
         description="The same key and body on the same cart give the same order again.",
     )
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
 
 
 class ProductOut(Out):
@@ -129,12 +123,9 @@ class CartOut(Out):
     total_cents: Cents
 
 
-class LineOut(Out):
-    sku: str
+class LineOut(CartItemOut):
     name: str
     price_cents: Cents
-    quantity: int
-    total_cents: Cents
 
 
 class OrderOut(Out):

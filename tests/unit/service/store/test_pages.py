@@ -40,6 +40,18 @@ def test_the_cart_can_be_changed(client: FlaskClient) -> None:
     assert "It is empty" in submit(client, "/cart", "/cart/items/eggs", quantity=0).text
 
 
+@pytest.mark.parametrize("quantity", ["-1", "100", "abc", ""])
+def test_a_wrong_quantity_changes_nothing(client: FlaskClient, quantity: str) -> None:
+    submit(client, "/", "/cart/items", sku="eggs", quantity=2)
+    answer = submit(client, "/cart", "/cart/items/eggs", quantity=quantity)
+    assert (answer.status_code, answer.mimetype) == (422, "text/html")
+    assert "<output>2</output>" in client.get("/cart").text
+
+
+def test_who_has_no_cart_cannot_change_one(client: FlaskClient) -> None:
+    assert submit(client, "/", "/cart/items/eggs", quantity=1).status_code == 404
+
+
 def test_signing_up_keeps_the_cart_and_logging_out_forgets_it(client: FlaskClient) -> None:
     submit(client, "/", "/cart/items", sku="eggs")
     account = {"email": "ann@example.com", "password": "long enough"}

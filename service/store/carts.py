@@ -2,7 +2,6 @@
 
 import secrets
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store import catalogue
@@ -37,17 +36,14 @@ def find(session: Session, cart_id: str) -> Cart:
 def lock(session: Session, cart_id: str) -> Cart:
     """Start writing and keep other writers off this cart until the commit."""
     begin_write(session)
-    query = select(Cart).where(Cart.id == cart_id).with_for_update(of=Cart)
-    cart = session.scalar(query.execution_options(populate_existing=True))
-    if cart is None:
-        raise NotFound("There is no such cart.")
-    return cart
+    session.get(Cart, cart_id, with_for_update=True, populate_existing=True)
+    return find(session, cart_id)
 
 
 def put(session: Session, cart_id: str, sku: str, quantity: int) -> Cart:
     """Set how many of a product (0 to 99) are in the cart; 0 takes it out."""
     cart = lock(session, cart_id)
-    _set(cart, sku, quantity, session)
+    _set(session, cart, sku, quantity)
     session.commit()
     return cart
 
@@ -55,7 +51,7 @@ def put(session: Session, cart_id: str, sku: str, quantity: int) -> Cart:
 def add_item(session: Session, cart_id: str, sku: str, quantity: int) -> Cart:
     """Put so many more into the cart, up to 99 of one product."""
     cart = lock(session, cart_id)
-    _set(cart, sku, _quantity(cart, sku) + quantity, session)
+    _add(session, cart, sku, quantity)
     session.commit()
     return cart
 
@@ -63,21 +59,20 @@ def add_item(session: Session, cart_id: str, sku: str, quantity: int) -> Cart:
 def merge(session: Session, source: Cart, target: Cart) -> None:
     """Move what a guest gathered into the cart of the account, in the caller's transaction."""
     for item in source.items:
-        _set(target, item.sku, _quantity(target, item.sku) + item.quantity, session)
+        _add(session, target, item.sku, item.quantity)
     source.items.clear()
 
 
-def _quantity(cart: Cart, sku: str) -> int:
-    return next((item.quantity for item in cart.items if item.sku == sku), 0)
+def _add(session: Session, cart: Cart, sku: str, quantity: int) -> None:
+    held = sum(item.quantity for item in cart.items if item.sku == sku)
+    _set(session, cart, sku, held + quantity)
 
 
-def _set(cart: Cart, sku: str, quantity: int, session: Session) -> None:
-    item = next((item for item in cart.items if item.sku == sku), None)
+def _set(session: Session, cart: Cart, sku: str, quantity: int) -> None:
     product = catalogue.product(session, sku)
-    if item and quantity == 0:
-        cart.items.remove(item)
-    elif item:
-        item.quantity = min(quantity, MAX_QUANTITY)
-    elif quantity:
-        cart.items.append(CartItem(sku=sku, quantity=min(quantity, MAX_QUANTITY), product=product))
-        cart.items.sort(key=lambda item: item.sku)
+    item = next((item for item in cart.items if item.sku == sku), None)
+    item = item or CartItem(sku=sku, product=product)
+    item.quantity = min(quantity, MAX_QUANTITY)
+    items = {*cart.items, item} if quantity else {*cart.items} - {item}
+    # Sorted by SKU, as the database gives them: it is the order in which stock is locked.
+    cart.items = sorted(items, key=lambda item: item.sku)

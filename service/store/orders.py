@@ -21,7 +21,8 @@ def place(
     raises KeyReused. Raises NotFound, CartEmpty, OutOfStock: then nothing has changed.
     """
     cart = carts.lock(session, cart_id)
-    earlier = _with_key(session, cart_id, key)
+    query = select(Order).filter_by(cart_id=cart_id, idempotency_key=key)
+    earlier = session.scalar(query) if key else None
     if earlier is not None:
         if earlier.asked_email != email:
             raise KeyReused("This Idempotency-Key came before with another request.")
@@ -31,12 +32,6 @@ def place(
     cart.items.clear()
     session.commit()
     return order, True
-
-
-def _with_key(session: Session, cart_id: str, key: str | None) -> Order | None:
-    if key is None:
-        return None
-    return session.scalar(select(Order).filter_by(cart_id=cart_id, idempotency_key=key))
 
 
 def _order(session: Session, cart: Cart, user: User | None, email: str | None) -> Order:

@@ -31,7 +31,7 @@ def _header() -> dict[str, object]:
 
 @pages.get("/")
 def products() -> str:
-    query = ProductQuery.model_validate(request.args.to_dict())
+    query = _query()
     page = catalogue.search(db.session(), query.q, query.category, query.page, 24)
     return render_template(
         "products.html", page=page, query=query, categories=catalogue.categories(db.session())
@@ -50,7 +50,8 @@ def add_item() -> Response:
     found = _find_cart() or carts.create(db.session())
     _remember(carts.add_item(db.session(), found.id, form.sku, form.quantity))
     flash(f"{catalogue.product(db.session(), form.sku).name} is in your cart.")
-    return redirect(_back())
+    # Back to the shelf that the form was on: never a link to elsewhere.
+    return redirect(url_for("pages.products", **_query().model_dump(exclude_defaults=True)))
 
 
 @pages.post("/cart/items/<sku:sku>")
@@ -62,12 +63,10 @@ def set_item(sku: str) -> Response:
 
 @pages.post("/orders")
 def place_order() -> Response:
-    found = _find_cart()
-    if found is None:
-        return redirect(url_for("pages.cart"))
+    cart_id, user = session.get("cart", ""), current_user()
     try:
         form = _form(Checkout)
-        order, _ = orders.place(db.session(), found.id, current_user(), form.email, form.key)
+        order, _ = orders.place(db.session(), cart_id, user, form.email, form.key)
     except (StoreError, ValidationError) as error:
         flash(_sentence(error), "error")
         return redirect(url_for("pages.cart"))
@@ -85,37 +84,30 @@ def history() -> str | Response:
 
 @pages.get("/orders/<number:number>")
 def order(number: str) -> str:
-    found = orders.find(db.session(), number, current_user())
-    return render_template("order.html", order=found)
+    return render_template("order.html", order=orders.find(db.session(), number, current_user()))
 
 
-@pages.get("/login")
-def login() -> str:
-    return render_template("account.html", new=False)
+@pages.route("/login", endpoint="login", methods=["GET", "POST"], defaults={"new": False})
+@pages.route("/signup", endpoint="signup", methods=["GET", "POST"], defaults={"new": True})
+def account(new: bool) -> Response | tuple[str, int]:
+    status = 200
+    if request.method == "POST":
+        try:
+            _enter(_form(Credentials), new)
+            return redirect(url_for("pages.products"))
+        except (StoreError, ValidationError) as error:
+            flash(_sentence(error), "error")
+            status = error.status if isinstance(error, StoreError) else 422
+    return render_template("account.html", new=new), status
 
 
-@pages.get("/signup")
-def signup() -> str:
-    return render_template("account.html", new=True)
-
-
-@pages.post("/login", endpoint="login_form")
-@pages.post("/signup", endpoint="signup_form")
-def enter() -> Response | tuple[str, int]:
-    new = request.endpoint == "pages.signup_form"
-    try:
-        form = _form(Credentials)
-        if new:
-            users.sign_up(db.session(), form.email, form.password)
-        user, cart = users.log_in(db.session(), form.email, form.password, session.get("cart"))
-    except (StoreError, ValidationError) as error:
-        flash(_sentence(error), "error")
-        status = error.status if isinstance(error, StoreError) else 422
-        return render_template("account.html", new=new), status
+def _enter(form: Credentials, new: bool) -> None:
+    if new:
+        users.sign_up(db.session(), form.email, form.password)
+    user, cart = users.log_in(db.session(), form.email, form.password, session.get("cart"))
     start_session(user, cart)
     _remember(cart)
     session["email"] = user.email
-    return redirect(url_for("pages.products"))
 
 
 @pages.post("/logout")
@@ -139,10 +131,8 @@ def _remember(cart: Cart) -> None:
     session["size"] = sum(item.quantity for item in cart.items)
 
 
-def _back() -> str:
-    """The page that the form was on, if it is one of ours: never a link to elsewhere."""
-    query = ProductQuery.model_validate(request.args.to_dict())
-    return url_for("pages.products", **query.model_dump(exclude_defaults=True))
+def _query() -> ProductQuery:
+    return ProductQuery.model_validate(request.args.to_dict())
 
 
 def _sentence(error: StoreError | ValidationError) -> str:

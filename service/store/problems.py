@@ -1,6 +1,7 @@
 """Every error: problem JSON (RFC 9457) under /api, a page elsewhere."""
 
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request
 from pydantic import ValidationError
@@ -23,11 +24,9 @@ def init_app(app: Flask) -> None:
 
 
 def _http(error: HTTPException) -> Response:
-    status = error.code or 500
-    answer = _answer(status, error.description or "", code=None)
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            answer.headers[name] = value
+    answer = _answer(error.code or 500, error.description or "")
+    own = ("Content-Type", "Content-Length")
+    answer.headers.update([pair for pair in error.get_headers() if pair[0] not in own])
     return answer
 
 
@@ -36,12 +35,10 @@ def _store(error: StoreError) -> Response:
 
 
 def _invalid(error: ValidationError) -> Response:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors()
     if details[0]["type"] == "json_invalid":
         return _answer(400, "The body is not JSON in UTF-8.", code="malformed")
-    fields = [
-        FieldError(field=".".join(map(str, item["loc"])), detail=item["msg"]) for item in details
-    ]
+    fields = [FieldError(field=".".join(map(str, e["loc"])), detail=e["msg"]) for e in details]
     text = "; ".join(f"{item.field or 'body'}: {item.detail}" for item in fields[:3])
     return _answer(422, text, code="invalid", errors=fields)
 
@@ -55,12 +52,10 @@ def _outage(error: Exception) -> Response:
     return answer
 
 
-def _answer(
-    status: int, detail: str, code: str | None, errors: list[FieldError] | None = None
-) -> Response:
+def _answer(status: int, detail: str, **more: Any) -> Response:
     title = HTTPStatus(status).phrase
     if not request.path.startswith("/api/"):
         return Response(render_template("error.html", title=title, detail=detail), status)
-    problem = Problem(title=title, status=status, detail=detail, code=code, errors=errors)
+    problem = Problem(title=title, status=status, detail=detail, **more)
     body = problem.model_dump_json(exclude_none=True)
     return Response(body, status, content_type="application/problem+json")

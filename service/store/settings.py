@@ -24,7 +24,11 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Raise SettingsError, never with a value in it: values may be secrets."""
-        return cls(database_url=database_url(env), secret_key=_secret_key(env))
+        url, key = database_url(env), _value(env, "SECRET_KEY")
+        if not key:
+            hint = "set it, or SECRET_KEY_FILE, to a long random text"
+            raise SettingsError(f"SECRET_KEY is not set: {hint}")
+        return cls(url, key)
 
 
 def database_url(env: Mapping[str, str] = os.environ) -> URL:
@@ -32,45 +36,36 @@ def database_url(env: Mapping[str, str] = os.environ) -> URL:
 
     Raises SettingsError. The default is store.db in DATA_DIR or the working folder.
     """
-    name, text = _value(env, "DATABASE_URL")
+    text = _value(env, "DATABASE_URL")
     if not text:
         return URL.create("sqlite", database=str(Path(env.get("DATA_DIR", ""), "store.db")))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
         # Without the cause: its text quotes the URL, and with it the password.
-        raise SettingsError(f"{name} is not a database URL; {EXPECTED}") from None
-    return _supported(name, url)
+        raise SettingsError(f"DATABASE_URL is not a database URL; {EXPECTED}") from None
+    return _supported(url)
 
 
-def _supported(name: str, url: URL) -> URL:
+def _supported(url: URL) -> URL:
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername != "sqlite":
-        raise SettingsError(f"{name}: the store has no driver for {url.drivername}; {EXPECTED}")
+        raise SettingsError(f"DATABASE_URL: there is no driver for {url.drivername}; {EXPECTED}")
     if url.database in (None, "", ":memory:"):
-        raise SettingsError(f"{name}: SQLite needs a file, other processes share it; {EXPECTED}")
+        raise SettingsError(f"DATABASE_URL: SQLite needs a file to share; {EXPECTED}")
     return url
 
 
-def _secret_key(env: Mapping[str, str]) -> str:
-    _, key = _value(env, "SECRET_KEY")
-    if not key:
-        raise SettingsError(
-            "SECRET_KEY is not set: set it, or SECRET_KEY_FILE, to a long random text"
-        )
-    return key
-
-
-def _value(env: Mapping[str, str], name: str) -> tuple[str, str]:
-    """The variable that spoke (`name` or `name`_FILE) and what it said, stripped."""
+def _value(env: Mapping[str, str], name: str) -> str:
+    """What `name` says, or the file that `name`_FILE names; stripped, empty if neither does."""
     path = env.get(f"{name}_FILE")
     if not path:
-        return name, env.get(name, "").strip()
+        return env.get(name, "").strip()
     if env.get(name):
         raise SettingsError(f"{name} and {name}_FILE are both set; keep one")
     try:
-        return f"{name}_FILE", Path(path).read_text(encoding="utf-8").strip()
+        return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{name}_FILE: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -57,8 +57,8 @@ controls: environment  ## Show that each check turns red on its bad configuratio
 	@$(PYTEST) tests/controls
 environment:  ## Make the environment of the tools in .venv
 	@MOORINGS_DEV=1 ./moor --only-environment
-docs: environment  ## Write docs/settings.md anew from the code
-	@PYTHONPATH=scripts .venv/bin/python -m moorings.settings_page > docs/settings.md
+docs: environment  ## Write the pages of docs/ that are made from the code
+	@PYTHONPATH=scripts .venv/bin/python -m moorings.pages
 picture: environment  ## Make the picture of the README from a real run
 	@.venv/bin/python scripts/picture.py
 lock:  ## Write the lock files anew (needs uv)

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import httpx
-
 from moorings import logfile, probe, ui
+from moorings.contract import smoke
 from moorings.errors import MoorError, NeedError, NotReadyError
 from moorings.lock import Lock
 from moorings.probe import Clock
@@ -106,18 +105,14 @@ def _kept(target: Target) -> str:
 
 
 def prove(target: Target, release: Release, timeout: float) -> None:
-    """See that a started release is ready, is the one that was meant, and stays alive.
+    """See that a started release is ready, passes the contract's first checks, and stays alive.
 
     :param timeout: seconds within which it must be ready.
-    :raises NotReadyError: saying what was seen instead.
+    :raises MoorError: saying what was seen instead.
     """
     url = target.prove_url(release)
     _ready(target, release, url, timeout)
-    version = httpx.get(f"{url}/version", timeout=5, trust_env=False).json()
-    if version["release"] != release.version:
-        raise NotReadyError(
-            f"/version names release {version['release']}, {release.version} was started"
-        )
+    smoke.prove(url, release, target.column)
     stays_alive(target, release, ALIVE)
 
 

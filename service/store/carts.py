@@ -12,9 +12,9 @@ from store.models import Cart, CartItem
 MAX_QUANTITY = 99
 
 
-def create(session: Session, user_id: int | None = None) -> Cart:
+def create(session: Session) -> Cart:
     begin_write(session)
-    cart = add(session, user_id)
+    cart = add(session, user_id=None)
     session.commit()
     return cart
 

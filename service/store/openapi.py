@@ -28,26 +28,25 @@ BODY_PROBLEMS = (400, 413, 415)
 
 
 def operation(
-    gives: Model | None, *statuses: int, problems: tuple[int, ...] = ()
+    gives: Model | None, status: int = 200, *others: int, problems: tuple[int, ...] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Turn `view(path parameters, body=, query=, headers=)` into a Flask view.
 
-    `statuses` are those of success, the usual one (200) first; `problems` those that the rules
-    of the shop may answer besides what bad input gets.
+    `status` is that of success, `others` may be given by the view; `problems` are those that the
+    rules of the shop may answer besides what bad input gets.
     """
-    usual, *_ = statuses = statuses or (200,)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         hints = get_type_hints(view)
         takes: dict[str, Model] = {p: hints[p] for p in ("body", "query", "headers") if p in hints}
         refused = {503, *problems, *([422] if takes else []), *BODY_PROBLEMS * ("body" in takes)}
         answers: dict[int, Model | None] = dict.fromkeys(sorted(refused), Problem)
-        answers |= dict.fromkeys(statuses, gives)
+        answers |= dict.fromkeys((status, *others), gives)
 
         @wraps(view)
         def wrapped(**path: Any) -> Response:
             given = {place: _read(place, model) for place, model in takes.items()}
-            return _respond(gives, view(**path, **given), usual)
+            return _respond(gives, view(**path, **given), status)
 
         models = {*answers.values(), *takes.values()} - {None}
         wrapped.__dict__.update(operation=_describe(view, takes, answers), models=models)

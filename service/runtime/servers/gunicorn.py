@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging
+from gunicorn.http import message, parser
 
 from runtime import logs, metrics, settings, tracing
+from runtime.servers.drain import drain
 
 # What a stopping worker needs after its last request: its loop looks at the clock once a second.
 _RESERVE = 1 + int(tracing.FLUSH_SECONDS)
@@ -26,6 +28,20 @@ class Logger(glogging.Logger):
         lines = logs.Lines(settings.read())
         self.error_log.setLevel(lines.level)
         self.error_log.handlers[:] = [logs.handler(lines)]
+
+
+class Request(message.Request):
+    """A request whose answer says that its connection closes, once the drain is announced."""
+
+    _decided = False
+
+    def should_close(self) -> bool:
+        # Asked first when the answer's head is written. Later answers must agree with that one: a
+        # connection that was announced as open is never closed because the drain began meanwhile.
+        if not self._decided:
+            self._decided = True
+            self.must_close = self.must_close or drain().announced()
+        return super().should_close()
 
 
 def take_changes() -> None:
@@ -55,7 +71,8 @@ def when_ready(_arbiter: Any) -> None:
 
 
 def post_fork(_arbiter: Any, worker: Any) -> None:
-    """Let a worker that runs into the grace period's end send its spans before it is killed."""
+    """Let a worker announce the drain, and send its spans before the grace period's end."""
+    parser.RequestParser.mesg_class = Request
     grace = worker.cfg.graceful_timeout
     worker.cfg.set("graceful_timeout", int(max(grace / 2, grace - _RESERVE)))
 

@@ -92,7 +92,7 @@ class Plan:
 
         :raises UsageError: saying which bound is broken.
         """
-        _loopback(self.url)
+        loopback(self.url)
         clients = sum(group.clients for group in self.groups)
         for name, value, most in (
             ("requests", self.requests, MOST),
@@ -105,18 +105,21 @@ class Plan:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to connect to."""
-        parts = urlsplit(self.url)
-        host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
-        return host or "", parts.port or 80
+        return loopback(self.url)
 
 
-def _loopback(url: str) -> None:
+def loopback(url: str) -> tuple[str, int]:
+    """Return host and port of a URL on this machine.
+
+    :raises UsageError: where it is another's.
+    """
     parts = urlsplit(url)
     if parts.scheme != "http" or not _local(parts):
         raise UsageError(
             f"{url} is not on this machine: load goes to http on loopback only",
             hint="use the address that the deployment has here, as http://127.0.0.1:8000",
         )
+    return (parts.hostname or "").replace("localhost", "127.0.0.1"), parts.port or 80
 
 
 def _local(parts: SplitResult) -> bool:

@@ -6,9 +6,12 @@ microseconds).
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -86,7 +89,7 @@ class Traces:
         :raises UsageError: where the id has not the form of one.
         :raises MoorError: where Jaeger has no such trace.
         """
-        found = self._find(_checked(trace_id))
+        found = self.find(_checked(trace_id))
         if found is None:
             raise MoorError(
                 f"no trace {trace_id} in the Jaeger at {self.url}",
@@ -94,7 +97,8 @@ class Traces:
             )
         return found
 
-    def _find(self, trace_id: str) -> Trace | None:
+    def find(self, trace_id: str) -> Trace | None:
+        """Return a trace, or None where Jaeger has no such one (yet)."""
         found = self._ask(f"/api/traces/{trace_id}", missing=(404,))
         return _trace(found[0]) if found else None
 
@@ -114,7 +118,7 @@ class Traces:
         def complete() -> Trace | None:
             nonlocal seen
             try:
-                found = self._find(trace_id)
+                found = self.find(trace_id)
             except NotReadyError as silent:
                 seen = silent.fact
                 return None
@@ -138,18 +142,24 @@ class Traces:
         :param lookback: seconds.
         """
         now = time.time()
-        asked: dict[str, str | int] = {
-            "service": service,
-            "limit": limit,
-            "start": int((now - lookback) * 1e6),
-            "end": int((now + 60) * 1e6),
-        }
-        if operation:
-            asked["operation"] = operation
+        more = {"operation": operation} if operation else {}
         if tags:
-            asked["tags"] = json.dumps(dict(tags))
-        found = [_trace(one) for one in self._ask("/api/traces", params=asked) or []]
+            more["tags"] = json.dumps(dict(tags))
+        start, end = int((now - lookback) * 1e6), int((now + 60) * 1e6)
+        found = self.between(service, start, end, limit, more)
         return sorted(found, key=lambda one: one.start, reverse=True)
+
+    def between(
+        self,
+        service: str,
+        start: int,
+        end: int,
+        limit: int,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Trace]:
+        """Return the traces of a service with a span in these microseconds, at most `limit`."""
+        asked = {"service": service, "start": start, "end": end, "limit": limit, **more}
+        return [_trace(one) for one in self._ask("/api/traces", params=asked) or []]
 
     def newest(self, limit: int) -> list[Trace]:
         """Return the newest traces of all services."""
@@ -164,7 +174,9 @@ class Traces:
         missing: tuple[int, ...] = (),
     ) -> Any:
         try:
-            answer = httpx.get(self.url + path, params=params, timeout=10, trust_env=False)
+            answer = httpx.get(
+                self.url + path, params=params, timeout=10, trust_env=False, verify=_trusted()
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise NotReadyError(
                 f"no Jaeger answers at {self.url}: {problem}", hint="moor status"
@@ -182,6 +194,12 @@ class Traces:
                 f"{self.url}{path} does not answer as Jaeger's query API does",
                 hint="JAEGER_URL is where the pages of Jaeger are, as http://host:16686",
             ) from None
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Read the machine's certificates once: that takes ten times as long as a question does."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _checked(trace_id: str) -> str:

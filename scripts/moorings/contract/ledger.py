@@ -124,6 +124,9 @@ def compare(
 ) -> Ledger:
     """Wait until Jaeger has all, or no more come, and compare.
 
+    Jaeger forgets: its memory storage drops the oldest traces beyond `max_traces`. The same span
+    stored twice, by an exporter that tried again, is one: Jaeger's answers show it once.
+
     :param sent: trace ids of the requests that were answered.
     :param since: seconds since 1970 at which the first one was sent.
     :param maybe: trace ids that may be stored or not: of requests that failed, of other clients.

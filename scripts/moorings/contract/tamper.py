@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorings.runner import LocalRunner, User
-from moorings.target import Release, Target
 
 Front = Callable[[str], AbstractContextManager[str]]
 
@@ -50,7 +49,3 @@ class TamperedRunner(LocalRunner):
         changed = {name: value for name, value in {**env, **self.tamper.env}.items() if value}
         rights = None if self.tamper.as_root else user
         return super().start(argv, cwd=cwd, env=changed, log=log, user=rights)
-
-
-def unproved(_target: Target, _release: Release, _timeout: float) -> None:
-    """Stand in for the proof where a control leaves it out."""

@@ -67,7 +67,7 @@ class Gunicorn:
 
     def _python(self) -> Need:
         try:
-            found = interpreter(self.context.runner, self.context.user)
+            found = interpreter(self.context.user)
         except MoorError as problem:
             return Need(problem.fact, False, problem.hint)
         return Need(found, True, "")
@@ -108,11 +108,12 @@ class Gunicorn:
             log=self._log(role),
             user=self.context.user,
         )
-        self.masters.put(role, Master.of(pid, bind, folder, release))
+        if not self.context.runner.dry:
+            self.masters.put(role, Master.of(pid, bind, folder, release))
 
     def _argv(self, release: Release) -> list[str]:
         conf = self.releases.folder(release) / "deploy" / "gunicorn" / "gunicorn.conf.py"
-        gunicorn = self.releases.environment() / "bin" / "gunicorn"
+        gunicorn = self.releases.environment / "bin" / "gunicorn"
         return [str(gunicorn), "--config", str(conf), "runtime.wsgi:application"]
 
     def _environ(self, folder: Path, bind: str) -> dict[str, str]:
@@ -133,7 +134,8 @@ class Gunicorn:
 
     def _log(self, role: str) -> Path:
         logs = self.context.layout.logs
-        logs.mkdir(parents=True, exist_ok=True)
+        if not self.context.runner.dry:
+            logs.mkdir(parents=True, exist_ok=True)
         return logs / ("app.log" if role == "live" else f"{role}.log")
 
     def prove_url(self, release: Release) -> str:
@@ -171,6 +173,8 @@ class Gunicorn:
 
     def _wait_for_workers(self, release: Release, besides: frozenset[str] = frozenset()) -> None:
         workers = int(release.env["WEB_CONCURRENCY"])
+        if self.context.runner.dry:
+            return
 
         def booted() -> bool | None:
             master = self.masters.get("live")
@@ -184,6 +188,8 @@ class Gunicorn:
             raise NotReadyError(f"release {release.version} ended on its public port")
 
     def _stop(self, role: str) -> None:
+        if self.context.runner.dry:
+            return
         master = self.masters.get(role)
         if master is not None:
             masters.stop(master, self.server.grace + PATIENCE)
@@ -261,8 +267,9 @@ class Gunicorn:
             self._stop("live")
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.masters.file.unlink(missing_ok=True)
+            self.context.runner.remove(folder)
+        if not self.context.runner.dry:
+            self.masters.file.unlink(missing_ok=True)
 
     def endpoints(self) -> Endpoints:
         """Return the public address, if a master serves there."""

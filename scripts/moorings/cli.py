@@ -16,7 +16,7 @@ from moorings.deployment import Deployment
 from moorings.errors import MoorError, UsageError
 from moorings.flags import DEFAULT_TARGET, setting_options, target_argument, values
 from moorings.runner import DryRunner, LocalRunner
-from moorings.tracing import Traces
+from moorings.tracing import Traces, checked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -151,8 +151,9 @@ def trace(trace_id: str, **options: Any) -> None:
     Example:
       moor trace 4bf92f3577b34da6a3ce929d0e0e4736
     """
+    wanted = checked(trace_id)
     made = _open(DEFAULT_TARGET, options, looks_only=True)
-    report.trace(made, Traces(report.query_url(made)).get(trace_id))
+    report.trace(made, Traces(report.query_url(made)).get(wanted))
 
 
 @moor.command()
@@ -173,7 +174,8 @@ def down(target: str, volumes: bool, everything: bool, **options: Any) -> None:
     made.down(volumes or everything)
     if everything:
         made.clean()
-    ui.good("nothing of this deployment runs any more")
+    if not made.context.runner.dry:
+        ui.good("nothing of this deployment runs any more")
 
 
 @moor.command()

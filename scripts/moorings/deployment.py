@@ -1,6 +1,5 @@
 """One deployment put together: its settings, its target, what it leans on."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +50,14 @@ class Deployment:
         return self._configured(live)
 
     def _configured(self, release: Release) -> Release:
+        if not self.context.runner.dry:
+            service.prepare(self.layout, self.context.user)
         env = service.environment(
             self.settings,
             self.layout,
             release,
             self.target.column,
             self.jaeger.otlp_endpoint,
-            self.context.user,
         )
         return release.running_in(env)
 
@@ -67,7 +67,7 @@ class Deployment:
             lock=self.lock,
             migrate=service.migrate_command(self.settings),
             boot_timeout=self.settings.server.boot_timeout,
-            prove=lifecycle.prove,
+            prove=lifecycle.unproved if self.context.runner.dry else lifecycle.prove,
         )
 
     def deploy(self) -> bool:
@@ -78,18 +78,18 @@ class Deployment:
         """Remove all of it; data, and the secrets that belong to it, are kept unless told."""
         lifecycle.down(self.target, self.lock, volumes)
         self.jaeger.stop(volumes)
-        if volumes and not self.context.runner.dry:
-            shutil.rmtree(self.layout.home, ignore_errors=True)
+        if volumes:
+            self.context.runner.remove(self.layout.home)
 
     def clean(self) -> None:
         """Undo what was put on the machine for all deployments."""
-        if self.context.runner.dry:
-            return
+        runner = self.context.runner
         for item in machine.items(self.layout.state):
-            self.context.runner.run(item.undo, timeout=60, check=False)
+            runner.run(item.undo, timeout=60, check=False)
         for folder in (self.layout.environments, self.layout.bin):
-            shutil.rmtree(folder, ignore_errors=True)
-        machine.write(self.layout.state, [])
+            runner.remove(folder)
+        if not runner.dry:
+            machine.write(self.layout.state, [])
 
 
 def open(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from moorings import ui
 from moorings.errors import BuildError, CommandError, NeedError
-from moorings.runner import Runner, User
+from moorings.runner import LocalRunner, Runner, User
 
 #: Older ones lack parts of the standard library that the service uses.
 OLDEST = (3, 11)
@@ -44,14 +44,13 @@ class Environments:
     def key(self, requirements: Sequence[Path]) -> str:
         """Return the name of an environment: what is installed, and by which Python."""
         text = b"\0".join(file.read_bytes() for file in requirements)
-        version = f"{interpreter(self.runner, self.user)} {sys.version_info[:3]}".encode()
+        version = f"{interpreter(self.user)} {sys.version_info[:3]}".encode()
         return hashlib.sha256(text + version).hexdigest()[:16]
 
     def _make(self, place: Path, locked: Sequence[Path], own: Path | None) -> None:
-        python = interpreter(self.runner, self.user)
-        if place.exists():
-            # A run that was cut off left it without its stamp.
-            shutil.rmtree(place)
+        python = interpreter(self.user)
+        # A run that was cut off left it without its stamp.
+        self.runner.remove(place)
         try:
             # Without pip: Debian's own python3 has none to copy unless python3-venv is there.
             self.runner.run([python, "-m", "venv", "--without-pip", str(place)], timeout=60)
@@ -76,7 +75,7 @@ def _each(flag: str, files: Sequence[Path]) -> list[str]:
     return [word for file in files for word in (flag, str(file))]
 
 
-def interpreter(runner: Runner, user: User | None) -> str:
+def interpreter(user: User | None) -> str:
     """Return a Python that the service's user may run.
 
     The operator's own may lie in a folder that is closed to others, as root's home is.
@@ -86,7 +85,7 @@ def interpreter(runner: Runner, user: User | None) -> str:
     if user is None:
         return _base()
     for python in [_base(), *_system()]:
-        if _runs(runner, user, python):
+        if _runs(user, python):
             return python
     raise NeedError(
         f"user {user.name} can run no Python {'.'.join(map(str, OLDEST))} or newer",
@@ -104,10 +103,13 @@ def _system() -> list[str]:
     return [found for name in names if (found := shutil.which(name, path=":".join(paths)))]
 
 
-def _runs(runner: Runner, user: User, python: str) -> bool:
+def _runs(user: User, python: str) -> bool:
     code = f"import sys, venv; sys.exit(sys.version_info < {OLDEST})"
     try:
-        ran = runner.run([python, "-c", code], timeout=30, user=user, quiet=True, check=False)
+        # It only looks, so a dry run asks too.
+        ran = LocalRunner().run(
+            [python, "-c", code], timeout=30, user=user, quiet=True, check=False
+        )
     except NeedError:
         return False
     return ran.status == 0

@@ -76,16 +76,18 @@ class Live:
     @property
     def log(self) -> Path:
         """The log of the app."""
-        self.layout.logs.mkdir(parents=True, exist_ok=True)
         return self.layout.logs / "app.log"
 
     def switch(self, release: Release, launch: Launch) -> None:
         """Start a master beside the live one and hand over to it, once all its workers serve."""
         bind = self.address()
+        if self.context.runner.dry:
+            # The supervisor would do it: this is what it would run.
+            ui.command(launch.argv)
+            return
         if not self.has(bind):
             self.stop()
-        python = interpreter(self.context.runner, self.context.user)
-        users.hand_over(self.log.parent, self.context.user)
+        python = interpreter(self.context.user)
         self.supervised.ensure(bind, self.layout.logs / "supervisor.log", python)
         self._drop([one for one in self.supervised.masters() if not one.good], announce=False)
         self._replace(release, launch, bind)
@@ -127,6 +129,8 @@ class Live:
 
     def retire_others(self) -> None:
         """Let every master but the live one drain and end."""
+        if self.context.runner.dry:
+            return
         live = self.master
         others = [one for one in self.supervised.masters() if live and one.name != live.name]
         self._drop(others, announce=True)
@@ -170,6 +174,8 @@ class Live:
 
     def stop(self) -> None:
         """Drain every master and end the supervisor; fine where nothing runs."""
+        if self.context.runner.dry:
+            return
         found = [one for one in self.supervised.masters() if one.process() is not None]
         process = self.supervised.process()
         if process is not None:
@@ -199,6 +205,8 @@ def run_folder(context: Context, name: str) -> Path:
     """Make the folder of one run of a server: its metrics, its readiness, its flags."""
     folder = context.layout.run / name
     if not context.runner.dry:
+        # The supervisor opens the log by the rights of the service.
+        users.hand_over(context.layout.logs, context.user)
         for part in ("", "metrics", "ready"):
             users.hand_over(folder / part, context.user)
     return folder

@@ -28,6 +28,12 @@ def readable(text: str) -> str:
     return "\n".join(_readable(line) for line in text.splitlines())
 
 
+def ours(text: str) -> str:
+    """Leave out what a server wrote past its log: where a cause is known, it only follows."""
+    lines = text.splitlines()
+    return "\n".join(line for line in lines if line.startswith(PREFIX) or _entry(line))
+
+
 def _readable(line: str) -> str:
     entry = _entry(line)
     if not entry:

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from moorings import service, tree, ui
@@ -36,7 +37,7 @@ class HostReleases:
 
     def build(self, release: Release) -> None:
         """Copy the code to a folder of its own, whole or not at all, and make its environment."""
-        self.environment()
+        ui.good(f"environment {self.environment}")
         place = self.folder(release)
         if place.exists() or self.context.runner.dry:
             return
@@ -50,8 +51,9 @@ class HostReleases:
 
     def remove(self, release: Release) -> None:
         """Remove the code of a release."""
-        shutil.rmtree(self.folder(release), ignore_errors=True)
+        self.context.runner.remove(self.folder(release))
 
+    @cached_property
     def environment(self) -> Path:
         """Return the virtual environment for the app and its server, making it if need be."""
         settings, layout = self.context.settings, self.context.layout
@@ -68,7 +70,7 @@ class HostReleases:
         code = self.folder(release)
         sample = service.is_sample(self.context.settings)
         paths = [code / "service"] if sample else [code / "service", code / "app"]
-        return service.process_environment(release.env, paths, self.environment())
+        return service.process_environment(release.env, paths, self.environment)
 
     def work_folder(self, release: Release) -> Path:
         """Return the folder that the app's processes start in: the app's own."""

@@ -5,6 +5,7 @@ and compare the whole list.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +51,9 @@ class Runner(Protocol):
 
     dry: bool
 
+    def remove(self, folder: Path) -> None:
+        """Remove a folder with all that is in it; fine where there is none."""
+
     def run(
         self,
         argv: Sequence[str],
@@ -90,6 +94,10 @@ class LocalRunner:
     """Runs commands on this machine."""
 
     dry = False
+
+    def remove(self, folder: Path) -> None:
+        """Remove it; what another process takes away at the same time is gone anyway."""
+        shutil.rmtree(folder, ignore_errors=True)
 
     def run(
         self,
@@ -146,6 +154,11 @@ class DryRunner:
 
     dry = True
 
+    def remove(self, folder: Path) -> None:
+        """Print the command that would do it, where there is something to remove."""
+        if folder.exists():
+            ui.command(["rm", "-r", str(folder)])
+
     def run(
         self,
         argv: Sequence[str],
@@ -159,7 +172,8 @@ class DryRunner:
         log: Path | None = None,
     ) -> Result:
         """Print the command and report success."""
-        ui.command(argv)
+        if not quiet:
+            ui.command(argv)
         return Result(0)
 
     def start(

@@ -49,7 +49,7 @@ def migrate_command(settings: Settings) -> str:
 
 
 def environment(
-    settings: Settings, layout: Layout, release: Release, column: str, otlp: str, user: User | None
+    settings: Settings, layout: Layout, release: Release, column: str, otlp: str
 ) -> dict[str, str]:
     """Return what the service's processes of a release read.
 
@@ -70,8 +70,8 @@ def environment(
         "MAX_BODY_BYTES": str(settings.server.max_body),
         "PROXY_HOPS": str(settings.server.proxy_hops),
         **_server(settings),
-        **_database(settings, layout, user),
-        **_secret_key(layout, user),
+        **_database(settings, layout),
+        "SECRET_KEY_FILE": str(_secret_key(layout)),
         **_telemetry(settings, otlp),
     }
     # Every name is always there, so that a reload can empty one; an empty one counts as unset.
@@ -99,7 +99,7 @@ def _server(settings: Settings) -> dict[str, str]:
     }
 
 
-def _database(settings: Settings, layout: Layout, user: User | None) -> dict[str, str]:
+def _database(settings: Settings, layout: Layout) -> dict[str, str]:
     app = settings.app
     if app.database_url_file:
         return {"DATABASE_URL": _content("app.database_url_file", app.database_url_file)}
@@ -107,7 +107,7 @@ def _database(settings: Settings, layout: Layout, user: User | None) -> dict[str
         return {"DATABASE_URL": app.database_url}
     if not is_sample(settings):
         return {}
-    return {"DATABASE_URL": f"sqlite:///{hand_over(layout.data, user)}/store.db"}
+    return {"DATABASE_URL": f"sqlite:///{layout.data}/store.db"}
 
 
 def _content(key: str, name: str) -> str:
@@ -117,16 +117,20 @@ def _content(key: str, name: str) -> str:
         raise SettingsError(f"{key}: {problem}", hint="name a file that you may read") from None
 
 
-def _secret_key(layout: Layout, user: User | None) -> dict[str, str]:
-    """Make the key at first use, readable to the service's user alone."""
-    file = hand_over(layout.secrets, user) / "secret_key"
-    layout.secrets.chmod(0o700)
+def _secret_key(layout: Layout) -> Path:
+    return layout.secrets / "secret_key"
+
+
+def prepare(layout: Layout, user: User | None) -> None:
+    """Make the folders that the service writes to, and its secret key, at first use."""
+    hand_over(layout.data, user)
+    hand_over(layout.secrets, user).chmod(0o700)
+    file = _secret_key(layout)
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(48))
         if user is not None:
             os.chown(file, user.uid, user.gid)
-    return {"SECRET_KEY_FILE": str(file)}
 
 
 def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:

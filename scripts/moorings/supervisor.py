@@ -6,9 +6,10 @@ may not be able to read the clone.
 
     python supervisor.py FOLDER FD ADDRESS
 
-FD is the listening socket, ADDRESS what it is bound to, to be written down. In FOLDER it listens on `control` for one JSON request a connection, and
+FD is the listening socket, ADDRESS what it is bound to, to be written down.
+In FOLDER it listens on `control` for one JSON request a connection, and
 writes `state.json` whenever something changes. A master gets the socket as systemd would hand it
-over (`LISTEN_FDS`, https://www.freedesktop.org/software/systemd/man/sd_listen_fds.html).
+over: `LISTEN_FDS` of sd_listen_fds(3).
 """
 
 import contextlib
@@ -80,14 +81,15 @@ class Supervisor:
         control = _control(self.folder / "control")
         self.write()
         while not (self.ending and not self.masters):
-            ready, _, _ = select.select([control, wakeup], [], [], self._pause())
+            waited: list[int] = [control.fileno(), wakeup]
+            ready, _, _ = select.select(waited, [], [], self._pause())
             if wakeup in ready:
                 os.read(wakeup, 4096)
             self._reap()
             self._start_again()
             if self.told_to_end and not self.ending:
                 self.quit()
-            if control in ready:
+            if control.fileno() in ready:
                 self._answer(control)
         control.close()
         (self.folder / "control").unlink(missing_ok=True)

@@ -89,7 +89,7 @@ class Traces:
         :raises UsageError: where the id has not the form of one.
         :raises MoorError: where Jaeger has no such trace.
         """
-        found = self.find(_checked(trace_id))
+        found = self.find(checked(trace_id))
         if found is None:
             raise MoorError(
                 f"no trace {trace_id} in the Jaeger at {self.url}",
@@ -158,7 +158,8 @@ class Traces:
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Trace]:
         """Return the traces of a service with a span in these microseconds, at most `limit`."""
-        asked = {"service": service, "start": start, "end": end, "limit": limit, **more}
+        asked: dict[str, str | int] = {"service": service, "start": start, "end": end}
+        asked.update(more, limit=limit)
         return [_trace(one) for one in self._ask("/api/traces", params=asked) or []]
 
     def newest(self, limit: int) -> list[Trace]:
@@ -202,7 +203,11 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _checked(trace_id: str) -> str:
+def checked(trace_id: str) -> str:
+    """Return a trace id in Jaeger's own form.
+
+    :raises UsageError: where it has not the form of one.
+    """
     if not re.fullmatch(r"[0-9a-fA-F]{1,32}", trace_id):
         raise UsageError(
             f"{trace_id!r} is no trace id: it has up to 32 hexadecimal digits",

@@ -13,7 +13,7 @@ import psutil
 from moorings import deployment as deployments
 from moorings import lifecycle, ports, probe, ui
 from moorings.contract.outcome import CheckFailed
-from moorings.contract.tamper import HEALTHY, Tamper, TamperedRunner, unproved
+from moorings.contract.tamper import HEALTHY, Tamper, TamperedRunner
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.services.jaeger import Jaeger
@@ -66,7 +66,7 @@ class Site:
         # A service name of its own: whose trace it is must be plain.
         return deployments.open(
             self.yard.root,
-            {**self.yard.environ, "OTEL_SERVICE_NAME": self.name},
+            {**self.yard.environ, "OTEL_SERVICE_NAME": self.name, **tamper.env},
             {**flags, "deployment.name": self.name},
             self.yard.target,
             TamperedRunner(tamper),
@@ -97,7 +97,7 @@ class Site:
         tamper = self.yard.tamper
         if tamper.restarts:
             self.stop()
-        prove = (lifecycle.prove if proof else briefly) if tamper.proved else unproved
+        prove = (lifecycle.prove if proof else briefly) if tamper.proved else lifecycle.unproved
         plan = replace(self.deployment.plan(), prove=prove)
         release = self.deployment.release()
         changed = lifecycle.deploy(self.target, release, plan)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorings.runner import LocalRunner, User
-from moorings.target import Release, Target
 
 Front = Callable[[str], AbstractContextManager[str]]
 
@@ -17,7 +16,7 @@ class Tamper:
 
     flags: Mapping[str, object] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
-    """For the server's processes, over what the target gives them; empty text: unset."""
+    """Over the operator's own environment."""
     as_root: bool = False
     proved: bool = True
     """Whether a release is proved before clients reach it."""
@@ -31,7 +30,7 @@ HEALTHY = Tamper()
 
 
 class TamperedRunner(LocalRunner):
-    """Starts servers as a control wants them."""
+    """Starts servers by the rights that a control wants them to have."""
 
     def __init__(self, tamper: Tamper) -> None:
         """Keep what is to be changed."""
@@ -45,12 +44,8 @@ class TamperedRunner(LocalRunner):
         env: Mapping[str, str],
         log: Path,
         user: User | None = None,
+        fds: tuple[int, ...] = (),
     ) -> int:
-        """Start it with the control's environment and user."""
-        changed = {name: value for name, value in {**env, **self.tamper.env}.items() if value}
+        """Start it as the control's user."""
         rights = None if self.tamper.as_root else user
-        return super().start(argv, cwd=cwd, env=changed, log=log, user=rights)
-
-
-def unproved(_target: Target, _release: Release, _timeout: float) -> None:
-    """Stand in for the proof where a control leaves it out."""
+        return super().start(argv, cwd=cwd, env=env, log=log, user=rights, fds=fds)

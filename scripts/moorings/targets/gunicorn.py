@@ -1,6 +1,5 @@
 """Gunicorn as plain processes on this host."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +58,7 @@ class Gunicorn:
 
     def _python(self) -> Need:
         try:
-            found = interpreter(self.context.runner, self.context.user)
+            found = interpreter(self.context.user)
         except MoorError as problem:
             return Need(problem.fact, False, problem.hint)
         return Need(found, True, "")
@@ -86,7 +85,6 @@ class Gunicorn:
     def start(self, release: Release) -> None:
         """Start the candidate on a private port."""
         self._stop_candidate()
-        self._candidate_log.unlink(missing_ok=True)
         self._booted = set()
         folder = live.run_folder(self.context, "candidate")
         bind = f"127.0.0.1:{ports.free('127.0.0.1')}"
@@ -98,11 +96,12 @@ class Gunicorn:
             log=self._candidate_log,
             user=self.context.user,
         )
-        self.masters.put("candidate", Master.of(pid, bind, folder, release))
+        if not self.context.runner.dry:
+            self.masters.put("candidate", Master.of(pid, bind, folder, release))
 
     def _launch(self, release: Release) -> Launch:
         conf = self.releases.folder(release) / "deploy" / "gunicorn" / "gunicorn.conf.py"
-        gunicorn = self.releases.environment() / "bin" / "gunicorn"
+        gunicorn = self.releases.environment / "bin" / "gunicorn"
         return Launch(
             argv=[str(gunicorn), "--config", str(conf), "runtime.wsgi:application"],
             env={**self.releases.environ(release), "WORKER_CLASS": self.options.worker},
@@ -139,9 +138,10 @@ class Gunicorn:
 
     def _stop_candidate(self) -> None:
         master = self.masters.get("candidate")
-        if master is not None:
+        if master is not None and not self.context.runner.dry:
             masters.stop(master, self.server.grace + PATIENCE)
-        self.masters.put("candidate", None)
+            self.masters.put("candidate", None)
+            self.context.runner.remove(Path(master.folder))
 
     def retire(self, release: Release) -> None:
         """Stop the candidate; drain what still serves another release than the live one."""
@@ -196,8 +196,9 @@ class Gunicorn:
             self.running.stop()
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
-            shutil.rmtree(folder, ignore_errors=True)
-        self.masters.file.unlink(missing_ok=True)
+            self.context.runner.remove(folder)
+        if not self.context.runner.dry:
+            self.masters.file.unlink(missing_ok=True)
 
     def endpoints(self) -> Endpoints:
         """Return the public address, if a master serves there."""

@@ -1,5 +1,6 @@
 """The seam of the unit tests: a runner that writes down what it is asked to run."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ class RecordingRunner:
     @property
     def argvs(self) -> list[list[str]]:
         return [list(command.argv) for command in self.ran]
+
+    def remove(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
 
     def run(
         self,

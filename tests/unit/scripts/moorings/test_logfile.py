@@ -46,3 +46,9 @@ def test_what_the_runtime_says_is_preferred_to_the_line_with_the_traceback() -> 
 
 def test_where_nothing_says_error_there_is_no_cause() -> None:
     assert logfile.cause(line("info", "fine") + "\n[1, 2]\nTraceback") == ""
+
+
+def test_what_a_server_wrote_past_its_log_can_be_left_out() -> None:
+    kept = [line("error", "worker died"), "moorings: APP: wrong"]
+    text = "\n".join(["Traceback (most recent call last):", kept[0], "  File x", kept[1]])
+    assert logfile.ours(text).splitlines() == kept

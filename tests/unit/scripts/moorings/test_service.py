@@ -18,7 +18,7 @@ def read(tmp_path: Path, environ: dict[str, str] | None = None, **flags: object)
 
 def environment(made: Settings, otlp: str = "") -> dict[str, str]:
     release = Release("v1", "commit")
-    return service.environment(made, layout.of(made), release, "column", otlp, None)
+    return service.environment(made, layout.of(made), release, "column", otlp)
 
 
 def test_the_sample_has_its_own_readiness_and_database(tmp_path: Path) -> None:
@@ -38,12 +38,15 @@ def test_another_app_gets_only_what_was_set(tmp_path: Path) -> None:
 
 
 def test_the_secret_key_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
+    place = layout.of(read(tmp_path))
+    service.prepare(place, None)
     first = Path(environment(read(tmp_path))["SECRET_KEY_FILE"])
     text = first.read_text()
     assert len(text) >= 48
     assert first.stat().st_mode & 0o777 == 0o600
     assert first.parent.stat().st_mode & 0o777 == 0o700
-    assert Path(environment(read(tmp_path))["SECRET_KEY_FILE"]).read_text() == text
+    service.prepare(place, None)
+    assert first.read_text() == text
 
 
 def test_without_a_collector_nothing_is_exported(tmp_path: Path) -> None:

@@ -144,6 +144,13 @@ def test_more_than_a_search_finds_are_read_in_pages(store: Store, reader: Reader
     assert store.fetched == []
 
 
+def test_pages_meet_without_a_gap(store: Store, reader: Reader) -> None:
+    sent = {store.add(one, at=number / 1e6) for number, one in enumerate(ids(95))}
+    # Once only: what one reading leaves out, the next one might find by other pages.
+    reader.read(int((SINCE - 1) * 1e6), int((SINCE + 1) * 1e6))
+    assert reader.stored.keys() == sent
+
+
 def test_a_full_search_is_not_believed_even_where_all_were_in_it(
     store: Store, reader: Reader
 ) -> None:
@@ -224,6 +231,12 @@ def test_late_spans_are_waited_for(store: Store, reader: Reader) -> None:
 
     store.before_search = arrive
     assert ledger(reader, sent).figure == "sent 6, stored 6"
+
+
+def test_a_double_that_comes_late_is_seen(store: Store, reader: Reader) -> None:
+    sent = [store.add(one) for one in ids(3)]
+    store.before_search = lambda searches: store.add(sent[0]) and None if searches == 1 else None
+    assert ledger(reader, sent).doubled == (sent[0],)
 
 
 def test_spans_that_never_stop_are_an_error(store: Store, reader: Reader) -> None:

@@ -1,5 +1,6 @@
 """The load generator against servers that are ill, each in one way: it sees and names each."""
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -13,9 +14,10 @@ import pytest
 
 from moorings import ports
 from moorings.contract.load import Load, running
+from moorings.contract.load_client import Shared
 from moorings.contract.load_plan import BOTH, MOST, Group, Plan, Request, in_turn
 from moorings.contract.load_releases import Succession
-from moorings.contract.load_report import Report
+from moorings.contract.load_report import Record, Report
 from moorings.contract.load_wire import Kind
 from moorings.contract.wire import Answer
 from moorings.errors import NotReadyError, UsageError
@@ -275,7 +277,11 @@ def test_a_wrong_body(ill: Start) -> None:
     assert "not ok; its body: b'no'" in report.describe()
 
 
-@pytest.mark.parametrize("junk", [b"SSH-2.0\r\n\r\n", OK + b"more"], ids=["no HTTP", "too much"])
+@pytest.mark.parametrize(
+    "junk",
+    [b"SSH-2.0\r\n\r\n", OK + b"more", OK + OK],
+    ids=["no HTTP", "too much", "two answers"],
+)
 def test_what_is_not_http(ill: Start, junk: bytes) -> None:
     report = loaded(plan(ill(once(junk))))
     assert report.counts == {Kind.GARBLED: 1}
@@ -454,6 +460,35 @@ def test_a_bug_in_a_verdict_is_no_failure_of_the_server(ill: Start) -> None:
 
     with pytest.raises(ZeroDivisionError):
         loaded(plan(ill(always(OK)), verdict=verdict))
+
+
+def record(began: float, ended: float, kind: Kind | None = None) -> Record:
+    return Record("one", "GET /", "", began, ended - began, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("records", "stall"),
+    [
+        ([record(0, 1), record(1, 2)], 1),
+        ([record(0, 1), record(8, 9)], 1),
+        ([record(0, 1), record(3, 9), record(8, 9)], 6),
+        ([record(0, 1), record(1, 4, Kind.LATE), record(4, 6)], 5),
+        ([record(0, 1), record(1, 4, Kind.LATE)], 3),
+        ([record(0, 2, Kind.LATE)], 2),
+        ([], 0),
+    ],
+    ids=["busy", "idle between", "one waits", "failed is none", "at the end", "only", "nothing"],
+)
+def test_a_stall_counts_only_while_something_waits(records: list[Record], stall: float) -> None:
+    assert Report(tuple(records)).stall == pytest.approx(stall)
+
+
+def test_the_first_reason_to_end_is_the_one() -> None:
+    shared = Shared(Plan("http://localhost"), Succession(), asyncio.Event(), 0.0)
+    shared.end("seconds")
+    shared.end("stopped")
+    assert shared.ended == "seconds"
+    assert shared.take() is None
 
 
 def test_a_load_that_was_never_answered_has_no_latency() -> None:

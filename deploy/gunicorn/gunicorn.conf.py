@@ -18,7 +18,7 @@ with errors_in_one_line():
 
 bind = os.environ.get("BIND") or "127.0.0.1:8000"
 # Threads: a sync worker resets the connections that wait in its queue when it stops.
-worker_class = os.environ.get("WORKER_CLASS") or "gthread"
+worker_class = hooks.worker_class(os.environ.get("WORKER_CLASS") or "gthread")
 proc_name = f"moorings {os.environ.get('RELEASE', '')}".strip()
 
 # Each worker loads the app itself: no database connection or exporter thread crosses a fork.

@@ -18,6 +18,7 @@ from runtime.servers.drain import drain
 # What a stopping worker needs after its last request: its loop looks at the clock once a second.
 _RESERVE = 1 + int(tracing.FLUSH_SECONDS)
 _MEMORY = Path("/dev/shm")
+_OWN_WORKERS = {"gthread": "runtime.servers.threads.Worker"}
 
 
 class Logger(glogging.Logger):
@@ -49,6 +50,11 @@ def take_changes() -> None:
     file = Path(os.environ.get("RELOAD_FILE", ""))
     if file.is_file():
         os.environ.update(json.loads(file.read_text()))
+
+
+def worker_class(name: str) -> str:
+    """Return where Gunicorn finds the class of workers of this name."""
+    return _OWN_WORKERS.get(name, name)
 
 
 def memory_folder() -> str | None:

@@ -1,0 +1,68 @@
+"""Gunicorn's threaded worker, without the waits of its main thread that all clients feel."""
+
+import socket
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+# How long a client may take to close its side (RFC 9112, section 9.6), as in Gunicorn.
+_PARTING_SECONDS = 2.0
+_PIECE = 4096
+
+
+class Worker(ThreadWorker):
+    """Parts from clients beside its work: Gunicorn waits for each of them, up to 2 s.
+
+    While a drain is announced every answer is a parting, at the distance of the client.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parting: deque[tuple[float, TConn]] = deque()
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._part(conn)
+
+    def _part(self, conn: TConn) -> None:
+        """Close our side, and keep theirs open: a reset would take the answer with it."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+        except OSError:
+            self._forget(conn)
+            return
+        parting = (time.monotonic() + _PARTING_SECONDS, conn)
+        self._parting.append(parting)
+        self.poller.register(conn.sock, EVENT_READ, partial(self._read_away, parting))
+
+    def _read_away(self, parting: tuple[float, TConn], _client: Any) -> None:
+        try:
+            left = parting[1].sock.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            left = b""
+        if not left:
+            self._part_for_good(parting)
+
+    def murder_pending(self) -> None:
+        super().murder_pending()
+        while self._parting and self._parting[0][0] <= time.monotonic():
+            self._part_for_good(self._parting[0])
+
+    def _part_for_good(self, parting: tuple[float, TConn]) -> None:
+        self._parting.remove(parting)
+        self.poller.unregister(parting[1].sock)
+        self._forget(parting[1])
+
+    def _forget(self, conn: TConn) -> None:
+        self.nr_conns -= 1
+        conn.close()

@@ -158,22 +158,40 @@ def layer(make_log: Callable[..., Log]) -> Layer:
     return Layer(make_log())
 
 
-class Server:
-    """A Gunicorn of its own, started as an operator would by hand."""
+# Puts the listening socket where LISTEN_FDS says that it is, as systemd and supervisors do.
+_HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
 
-    def __init__(self, folder: Path, application: str, environ: dict[str, str]) -> None:
+
+class Server:
+    """A Gunicorn of its own, started as an operator would by hand, or on an open `listener`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        application: str,
+        environ: dict[str, str],
+        listener: socket.socket | None = None,
+    ) -> None:
         self.port = _free_port()
         self.ready_dir = folder / "ready"
         self._log = (folder / "stdout").open("wb")
         self._stderr = (folder / "stderr").open("wb")
         self._folder = folder
         command = ["-m", "gunicorn", "-c", "deploy/gunicorn/gunicorn.conf.py", application]
+        opened = [listener.fileno()] if listener else []
+        before = ["-c", _HAND_OVER, str(opened[0])] if opened else []
         self.process = subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, *before, *command],
             cwd=REPOSITORY,
             env=_environ(self, environ),
             stdout=self._log,
             stderr=self._stderr,
+            pass_fds=opened,
         )
 
     until = staticmethod(until)
@@ -247,11 +265,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start servers that end with the test; variables are given in small letters."""
     started: list[Server] = []
 
-    def begin(application: str = "runtime.wsgi:application", **changes: str) -> Server:
+    def begin(
+        application: str = "runtime.wsgi:application",
+        listener: socket.socket | None = None,
+        **changes: str,
+    ) -> Server:
         folder = tmp_path / f"server{len(started)}"
         folder.mkdir()
         environ = {name.upper(): value for name, value in changes.items()}
-        started.append(Server(folder, application, environ))
+        started.append(Server(folder, application, environ, listener))
         return started[-1]
 
     yield begin

@@ -94,7 +94,8 @@ def reload(target: str, **options: Any) -> None:
     """
     made = _open(target, options)
     lifecycle.reload(made.target, made.reloaded(), made.lock)
-    ui.good("the running app has the new settings")
+    if not made.context.runner.dry:
+        ui.good("the running app has the new settings")
 
 
 @moor.command()

@@ -162,6 +162,8 @@ class Live:
 
     def reload(self, release: Release) -> None:
         """Leave changed settings where the configuration reads them, then SIGHUP."""
+        if self.context.runner.dry:
+            return
         master = self.master
         if master is None:
             raise NotReadyError("the app ended before it could be reloaded", hint="moor logs")

@@ -39,8 +39,9 @@ def _show_trace(made: Deployment, trace_id: str) -> None:
     if not made.jaeger.query_url:
         ui.warn(made.jaeger.why_no_trace)
         return
-    if not trace_id:
-        ui.warn("the app answered without a trace id, so tracing is off: see OTEL_SDK_DISABLED")
+    off = service.traces_off(made.settings)
+    if off or not trace_id:
+        ui.warn(f"no trace is shown: {off or 'the app answered without a trace id'}")
         return
     with ui.working("Waiting for the trace"):
         trace = Traces(made.jaeger.query_url).wait_for(trace_id, timeout=TRACE_DEADLINE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from moorings import service, tree, ui
+from moorings import service, tree, ui, users
 from moorings.environments import Environments
 from moorings.target import Context, Release
 
@@ -46,8 +46,25 @@ class HostReleases:
         tree.copy(self.context.settings.root, self._parts(), fresh)
         if not service.is_sample(self.context.settings):
             tree.copy(service.app_folder(self.context.settings), ["."], fresh / "app")
+            self._keep_instance(fresh / "app")
         fresh.replace(place)
         ui.good(f"built {place}")
+
+    def _keep_instance(self, app: Path) -> None:
+        """Let Flask's instance folder, where an app may write, outlive the release.
+
+        https://flask.palletsprojects.com/en/stable/config/#instance-folders
+        """
+        kept = self.context.layout.data / "instance"
+        brought = app / "instance"
+        if brought.is_dir() and not kept.exists():
+            # What the app brings is its beginning; what it has written since is never replaced.
+            shutil.copytree(brought, kept)
+        shutil.rmtree(brought, ignore_errors=True)
+        kept.mkdir(parents=True, exist_ok=True)
+        for path in (kept, *kept.rglob("*")):
+            users.own(path, self.context.user)
+        brought.symlink_to(kept)
 
     def remove(self, release: Release) -> None:
         """Remove the code of a release."""

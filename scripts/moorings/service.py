@@ -60,6 +60,11 @@ def environment(
     ready = app.ready or (SAMPLE.ready if is_sample(settings) else "")
     env = {
         **_own(app.env_file),
+        # The address is part of what is deployed: another one is another configuration.
+        "BIND": f"{settings.server.host}:{settings.server.port}",
+        # moor itself asks the routes of health and version.
+        "HEALTH_PREFIX": "",
+        "DATA_DIR": str(layout.data),
         "APP": app.app,
         "READY": ready,
         "RELEASE": release.version,
@@ -122,8 +127,14 @@ def _secret_key(layout: Layout) -> Path:
 
 
 def prepare(layout: Layout, user: User | None) -> None:
-    """Make the folders that the service writes to, and its secret key, at first use."""
+    """Make the folders that the service writes to, and its secret key, at first use.
+
+    Nobody else may look in: the code may bring its own secrets, the data is the customers'.
+    """
     hand_over(layout.data, user)
+    layout.home.chmod(0o750)
+    if user is not None:
+        os.chown(layout.home, 0, user.gid)
     hand_over(layout.secrets, user).chmod(0o700)
     file = _secret_key(layout)
     if not file.exists():
@@ -142,6 +153,19 @@ def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:
     elif "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in env:
         env.setdefault("OTEL_TRACES_EXPORTER", "none")
     return env
+
+
+def traces_off(settings: Settings) -> str:
+    """Return which of OpenTelemetry's own variables keeps the traces away; empty: none does."""
+    otel = settings.otel
+    if otel.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return "OTEL_SDK_DISABLED is set"
+    exporter = otel.get("OTEL_TRACES_EXPORTER", "otlp")
+    if "otlp" not in exporter:
+        return f"OTEL_TRACES_EXPORTER is {exporter}"
+    if "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in otel:
+        return "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT sends them elsewhere"
+    return ""
 
 
 def process_environment(

@@ -50,6 +50,11 @@ def _find(name: str) -> User | None:
 def hand_over(path: Path, user: User | None) -> Path:
     """Make a folder that the service may write to, and return it."""
     path.mkdir(parents=True, exist_ok=True)
+    own(path, user)
+    return path
+
+
+def own(path: Path, user: User | None) -> None:
+    """Give a file or folder to the service's user."""
     if user is not None and path.stat().st_uid != user.uid:
         os.chown(path, user.uid, user.gid)
-    return path

@@ -137,11 +137,13 @@ class Gunicorn:
             self.running.switch(release, self._launch(release))
 
     def _stop_candidate(self) -> None:
+        if self.context.runner.dry:
+            return
         master = self.masters.get("candidate")
-        if master is not None and not self.context.runner.dry:
+        if master is not None:
             masters.stop(master, self.server.grace + PATIENCE)
             self.masters.put("candidate", None)
-            self.context.runner.remove(Path(master.folder))
+        self.context.runner.remove(self.context.layout.run / "candidate")
 
     def retire(self, release: Release) -> None:
         """Stop the candidate; drain what still serves another release than the live one."""

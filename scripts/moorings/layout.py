@@ -2,10 +2,18 @@
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from moorings.errors import SettingsError
 from moorings.settings import Settings
+
+#: Folders beside those of the deployments, which belong to all of them.
+SHARED = ("bin", "environments")
+
+#: Characters of a name that moor makes; the contract's own deployments add to it.
+LONGEST = 40
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,23 @@ class Layout:
 
 
 def of(settings: Settings) -> Layout:
-    """Return the folders that the settings mean."""
-    return Layout(settings.root, _state(settings), settings.deployment.name or _name(settings.root))
+    """Return the folders that the settings mean.
+
+    :raises SettingsError: for a name that could mean a folder that is not its own.
+    """
+    given = settings.deployment.name
+    name = _checked(given) if given else _name(settings.root)
+    return Layout(settings.root, _state(settings), name)
+
+
+def _checked(name: str) -> str:
+    if name in SHARED or not re.fullmatch("[a-z0-9][a-z0-9-]{0,62}", name):
+        form = f"1 to 63 of a-z, 0-9 and -, and neither {' nor '.join(SHARED)}"
+        raise SettingsError(
+            f"deployment.name: should be {form}, not {name!r}",
+            hint="choose another, or none: moor makes one from the path of the checkout",
+        )
+    return name
 
 
 def _state(settings: Settings) -> Path:
@@ -70,5 +93,6 @@ def _state(settings: Settings) -> Path:
 
 def _name(root: Path) -> str:
     """Make a name that two checkouts never share."""
-    word = "".join(c if c.isalnum() else "-" for c in root.name.lower()).strip("-") or "checkout"
-    return f"{word}-{hashlib.sha256(str(root).encode()).hexdigest()[:6]}"
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:6]
+    word = re.sub("[^a-z0-9]", "-", root.name.lower())[: LONGEST - 7].strip("-") or "checkout"
+    return f"{word}-{digest}"

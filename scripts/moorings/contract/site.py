@@ -16,6 +16,7 @@ from moorings.contract.outcome import CheckFailed
 from moorings.contract.tamper import HEALTHY, Tamper, TamperedRunner
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
+from moorings.layout import LONGEST
 from moorings.services.jaeger import Jaeger
 from moorings.settings import Jaeger as JaegerSettings
 from moorings.target import Release, Target
@@ -196,7 +197,7 @@ class Yard:
 
     @property
     def _prefix(self) -> str:
-        return f"{self.plain.layout.name}-check-"
+        return f"{self.plain.layout.name[:LONGEST]}-check-"
 
     def evidence(self) -> str:
         """Return the newest log lines of every part that runs."""

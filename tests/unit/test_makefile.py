@@ -1,0 +1,21 @@
+"""What `make` makes of the statuses that the command ends with."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(("ended", "fine"), [(0, True), (3, True), (1, False), (2, False)])
+def test_status_fails_only_where_it_could_not_look(tmp_path: Path, ended: int, fine: bool) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "moor").write_text(f"#!/bin/sh\nexit {ended}\n")
+    (tmp_path / "moor").chmod(0o755)
+    ran = subprocess.run(
+        ["make", "-C", str(tmp_path), "status"], capture_output=True, text=True, timeout=30
+    )
+    assert (ran.returncode == 0) is fine
+    assert ("***" in ran.stderr) is not fine

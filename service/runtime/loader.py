@@ -38,9 +38,11 @@ def load_check(spec: str) -> Callable[[], Any]:
     """Return the function that READY names; raises LoadError."""
     target, arguments = _target(spec, "READY")
     if arguments is not None or not callable(target):
-        raise LoadError(f"READY: should be module:function, not {spec!r}")
+        raise LoadError(f"READY: should be {_FORM['READY']}, not {spec!r}")
     return target  # type: ignore[no-any-return]
 
+
+_FORM = {"APP": "module:attribute or module:factory()", "READY": "module:function"}
 
 _Arguments = tuple[list[Any], dict[str, Any]]
 
@@ -48,7 +50,7 @@ _Arguments = tuple[list[Any], dict[str, Any]]
 def _target(spec: str, name: str) -> tuple[Any, _Arguments | None]:
     module_name, _, expression = spec.partition(":")
     if not module_name or not expression:
-        raise LoadError(f"{name}: should be module:attribute or module:factory(), not {spec!r}")
+        raise LoadError(f"{name}: should be {_FORM[name]}, not {spec!r}")
     attribute, arguments = _parse(expression, spec, name)
     module = _import(module_name, name)
     if not hasattr(module, attribute):
@@ -59,7 +61,7 @@ def _target(spec: str, name: str) -> tuple[Any, _Arguments | None]:
 
 def _parse(expression: str, spec: str, name: str) -> tuple[str, _Arguments | None]:
     """Take `attr` or `factory(literals)` apart, as Flask and Gunicorn allow it; nothing is run."""
-    wrong = LoadError(f"{name}: should be module:attribute or module:factory(), not {spec!r}")
+    wrong = LoadError(f"{name}: should be {_FORM[name]}, not {spec!r}")
     try:
         node = ast.parse(expression, mode="eval").body
         if isinstance(node, ast.Name):

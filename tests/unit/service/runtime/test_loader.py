@@ -91,5 +91,6 @@ def test_a_module_missing_inside_the_app_is_the_apps_fault(
 
 def test_ready_is_a_function() -> None:
     assert loader.load_check("shop:ready").__name__ == "ready"
-    with pytest.raises(LoadError, match="READY: should be module:function"):
-        loader.load_check("shop:number")
+    for wrong in ("shop:number", "shop", "shop:", "shop:a b"):
+        with pytest.raises(LoadError, match="READY: should be module:function, not "):
+            loader.load_check(wrong)

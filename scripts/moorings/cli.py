@@ -1,6 +1,5 @@
 """The command `moor`: verbs, and the only place that catches `MoorError`."""
 
-import difflib
 import os
 import signal
 import sys
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from moorings import deployment, lifecycle, local, logfile, report, targets, ui
+from moorings import deployment, lifecycle, local, logfile, report, targets, ui, words
 from moorings.contract.command import check
 from moorings.deployment import Deployment
 from moorings.errors import MoorError, UsageError
@@ -19,6 +18,8 @@ from moorings.runner import DryRunner, LocalRunner
 from moorings.tracing import Traces, checked
 
 ROOT = Path(__file__).resolve().parents[2]
+
+_VERBS = "`./moor --help` lists the verbs"
 
 
 class Verbs(click.Group):
@@ -32,9 +33,8 @@ class Verbs(click.Group):
         :raises UsageError: naming the nearest one.
         """
         if self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"no verb {args[0]!r}{meant}", hint="`moor --help` lists the verbs")
+            meant = words.meant(args[0], self.commands)
+            raise UsageError(f"no verb {args[0]!r}{meant}", hint=_VERBS)
         return super().resolve_command(ctx, args)
 
 
@@ -216,7 +216,7 @@ def main() -> None:
         ui.error(problem)
         sys.exit(problem.exit_code)
     except click.ClickException as problem:
-        ui.error(UsageError(problem.format_message(), hint="`moor --help` lists the verbs"))
+        ui.error(UsageError(problem.format_message(), hint=_VERBS))
         sys.exit(problem.exit_code)
     except click.Abort:
         ui.warn("stopped; what had been begun was undone")

@@ -3,13 +3,13 @@
 Read once into frozen dataclasses. An error names the key and where its value came from.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from moorings import words
 from moorings.errors import SettingsError
 
 S = TypeVar("S")
@@ -217,7 +217,7 @@ def _from_environment(environ: Mapping[str, str], known: Mapping[str, type]) -> 
     names = {variable(key) for key, _ in _all(known)}
     for name in environ:
         if name.startswith("MOOR_") and name not in names:
-            raise SettingsError(f"{name}: no such setting{_meant(name, names)}", hint=_LIST)
+            raise SettingsError(f"{name}: no such setting{words.meant(name, names)}", hint=_LIST)
     return given
 
 
@@ -226,19 +226,14 @@ def _origin(name: str, item: "Field[Any]") -> str:
     return f"{name}, or {make} of make" if make and name.startswith("MOOR_") else name
 
 
-_LIST = "`moor config` lists every setting; moor.toml explains them"
+_LIST = "`./moor config` lists every setting; moor.toml explains them"
 
 
 def _known(key: str, known: Mapping[str, type], where: str = "") -> str:
     names = [name for name, _ in _all(known)]
     if key not in names:
-        raise SettingsError(f"{where}{key}: no such setting{_meant(key, names)}", hint=_LIST)
+        raise SettingsError(f"{where}{key}: no such setting{words.meant(key, names)}", hint=_LIST)
     return key
-
-
-def _meant(word: str, known: "list[str] | set[str]") -> str:
-    near = difflib.get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def variable(key: str) -> str:

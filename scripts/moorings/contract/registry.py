@@ -1,11 +1,11 @@
 """The checks by their ids: what each proves, what it needs, and what must turn it red."""
 
-import difflib
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moorings import words
 from moorings.contract import checks
 from moorings.errors import UsageError
 
@@ -20,7 +20,7 @@ NEEDS: Mapping[str, str] = {
     "store": "the sample store as the app",
     "probe": "the probe app, which a deployment of the check's own has",
     "process": "the target's processes and log lines on this machine",
-    "deploy": "a deployment of its own, which it may stop (moor check TARGET)",
+    "deploy": "a deployment of its own, which it may stop (./moor check TARGET)",
     "traces": "a Jaeger to ask (--jaeger URL)",
 }
 
@@ -83,13 +83,16 @@ def _group(item: Check) -> str:
 def choose(known: Sequence[Check], only: Sequence[str] = (), quick: bool = False) -> list[Check]:
     """Return the checks that were asked for.
 
-    :raises UsageError: naming the nearest id of one that does not exist.
+    :raises UsageError: naming the nearest id of one that does not exist, or one that is not quick.
     """
     ids = [item.id for item in known]
     for wanted in only:
         if wanted not in ids:
-            near = difflib.get_close_matches(wanted, ids, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = words.meant(wanted, ids)
             raise UsageError(f"no check {wanted!r}{meant}", hint=f"checks: {', '.join(ids)}")
     chosen = [item for item in known if not only or item.id in only]
+    slow = [item.id for item in chosen if not item.quick]
+    if only and quick and slow:
+        why = f"{', '.join(slow)} needs load or a restart, so it is not part of --quick"
+        raise UsageError(why, hint="leave --quick out: the check makes a deployment of its own")
     return [item for item in chosen if item.quick or not quick]

@@ -1,10 +1,10 @@
 """The registry of targets is the listing of this folder."""
 
-import difflib
 import importlib
 from pathlib import Path
 from typing import cast
 
+from moorings import words
 from moorings.errors import UsageError
 from moorings.target import Context, Target
 
@@ -26,8 +26,7 @@ def check(name: str) -> str:
     :raises UsageError: naming the nearest one.
     """
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
+        meant = words.meant(name, names())
         raise UsageError(f"no target {name!r}{meant}", hint=f"targets: {', '.join(names())}")
     return name
 

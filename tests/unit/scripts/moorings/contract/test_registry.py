@@ -14,6 +14,7 @@ from moorings.errors import UsageError
 IDS = [
     "serve.ready", "serve.idempotent", "serve.http", "serve.stream", "serve.upload",
     "serve.keepalive", "drain.running", "drain.deadline", "deploy.broken", "down.clean",
+    "reload.load", "deploy.load", "deploy.lock", "crash.master", "trace.ledger",
     "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json",
     "metrics.sum", "secure.debug", "secure.user",
 ]  # fmt: skip
@@ -56,6 +57,11 @@ def test_only_and_quick_choose() -> None:
         "serve.ready", "serve.http", "trace.arrives", "trace.edges", "logs.json",
         "secure.debug", "secure.user",
     }  # fmt: skip
+
+
+def test_a_check_that_is_not_quick_is_refused_with_quick() -> None:
+    with pytest.raises(UsageError, match=r"deploy\.broken needs load or a restart"):
+        registry.choose(registry.load(), ["serve.http", "deploy.broken"], quick=True)
 
 
 def test_an_id_is_taken_once_and_a_need_must_be_known() -> None:

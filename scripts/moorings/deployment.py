@@ -45,7 +45,7 @@ class Deployment:
         live = self.target.live()
         if live is None:
             raise NotReadyError(
-                "nothing runs that could be reloaded", hint=f"moor deploy {self.target.name}"
+                "nothing runs that could be reloaded", hint=f"./moor deploy {self.target.name}"
             )
         return self._configured(live)
 

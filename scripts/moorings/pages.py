@@ -24,9 +24,9 @@ CHECKS = """\
 # The contract
 
 Made from the code by `make docs`. Each check proves one sentence about a deployment, always prints
-a figure, and has a bad deployment that it must catch. `moor check TARGET` asks them of an instance
-of its own; `--quick` asks those so marked of the one in use; what a target or an app cannot have
-is shown as `n/a` with the need that is missing.
+a figure, and has a bad deployment that it must catch. `./moor check TARGET` asks them of an
+instance of its own; `--quick` asks those so marked of the one in use; what a target or an app
+cannot have is shown as `n/a` with the need that is missing.
 
 | check | it proves | needs | control | quick |
 | --- | --- | --- | --- | --- |"""

@@ -48,7 +48,7 @@ def need(host: str, port: int) -> Need:
     obstacle = _obstacle(host, port, socket.SOCK_STREAM)
     if obstacle is None:
         return Need(f"port {port}", True, "")
-    another = f"PORT={8000 if port < 1024 else port + 1} with make, --port with moor"
+    another = f"PORT={8000 if port < 1024 else port + 1} with make, --port with ./moor"
     if obstacle.errno == errno.EADDRINUSE:
         what = f"port {port} on {host} is taken by {holder(port)}"
         return Need(what, False, f"stop it, or choose another port: {another}")

@@ -35,7 +35,7 @@ def addresses(made: Deployment) -> None:
     ui.say(f"  app     {made.target.endpoints().app}")
     jaeger = made.jaeger
     if jaeger.query_url:
-        kind = "UI" if jaeger.has_ui() else "query API, no web pages in this build: moor traces"
+        kind = "UI" if jaeger.has_ui() else "query API, no web pages in this build: ./moor traces"
         ui.say(f"  Jaeger  {jaeger.query_url}  ({kind})")
 
 
@@ -89,7 +89,7 @@ def trace(made: Deployment, shown: Trace) -> None:
     ui.say()
     ui.show(traceview.render(shown))
     link = made.jaeger.ui_link(shown.trace_id)
-    ui.say(f"  {link or f'moor trace {shown.trace_id}'}")
+    ui.say(f"  {link or f'./moor trace {shown.trace_id}'}")
     ui.say()
 
 

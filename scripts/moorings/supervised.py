@@ -135,7 +135,7 @@ class Supervised:
                     answer = json.loads(stream.readline() or b"{}")
             except (OSError, ValueError) as problem:
                 raise NotReadyError(
-                    f"the supervisor does not answer: {problem}", hint="moor status"
+                    f"the supervisor does not answer: {problem}", hint="./moor status"
                 ) from None
         if "error" in answer:
             raise MoorError(f"the supervisor refused to {do}: {answer['error']}")

@@ -66,11 +66,11 @@ def _asked(client: httpx.Client, method: str, path: str, **body: object) -> http
     try:
         answer = client.request(method, path, **body)  # type: ignore[arg-type]
     except httpx.HTTPError as problem:
-        raise MoorError(f"tour: {method} {path}: {problem}", hint="moor logs") from None
+        raise MoorError(f"tour: {method} {path}: {problem}", hint="./moor logs") from None
     if not answer.is_success:
         raise MoorError(
             f"tour: {method} {path} answered {answer.status_code}: {answer.text[:300]}",
-            hint="moor logs",
+            hint="./moor logs",
         )
     return answer
 

@@ -93,7 +93,7 @@ class Traces:
         if found is None:
             raise MoorError(
                 f"no trace {trace_id} in the Jaeger at {self.url}",
-                hint="`moor traces` lists the newest; memory storage forgets at a restart",
+                hint="`./moor traces` lists the newest; memory storage forgets at a restart",
             )
         return found
 
@@ -180,7 +180,7 @@ class Traces:
             )
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise NotReadyError(
-                f"no Jaeger answers at {self.url}: {problem}", hint="moor status"
+                f"no Jaeger answers at {self.url}: {problem}", hint="./moor status"
             ) from None
         if answer.status_code in missing:
             return None
@@ -211,7 +211,7 @@ def checked(trace_id: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{1,32}", trace_id):
         raise UsageError(
             f"{trace_id!r} is no trace id: it has up to 32 hexadecimal digits",
-            hint="`moor traces` lists the newest",
+            hint="`./moor traces` lists the newest",
         )
     return trace_id.lower()
 

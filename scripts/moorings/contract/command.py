@@ -33,6 +33,6 @@ def check(
       moor check --url http://127.0.0.1:8000
     """
     if url and (target or quick):
-        raise UsageError("--url asks an address, not a target", hint=f"moor check --url {url}")
+        raise UsageError("--url asks an address, not a target", hint=f"./moor check --url {url}")
     name = "" if url else target or DEFAULT_TARGET
     sys.exit(prove(Run(name, values(options), only, quick, url, jaeger)))

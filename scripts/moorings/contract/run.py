@@ -53,14 +53,14 @@ class Run:
         """Return the command that repeats one check alone."""
         if self.url:
             jaeger = f" --jaeger {self.jaeger}" if self.jaeger else ""
-            return f"moor check --url {self.url}{jaeger} --only {check}"
+            return f"./moor check --url {self.url}{jaeger} --only {check}"
         quick = " --quick" if self.quick else ""
-        return f"moor check {self.target}{quick} --only {check}"
+        return f"./moor check {self.target}{quick} --only {check}"
 
     def _live(self) -> Live:
         made = deployment.open(ROOT, os.environ, self.flags, self.target, looks_only=True)
         if not made.target.endpoints().app:
-            hint = f"moor deploy {self.target}"
+            hint = f"./moor deploy {self.target}"
             raise NotReadyError(f"nothing runs on {self.target} that could be asked", hint=hint)
         name, limits = made.target.column, _limits(self.target)
         return Live(name, self.target, "quick", limits=limits, deployment=made)

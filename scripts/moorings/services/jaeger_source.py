@@ -119,7 +119,7 @@ def _address(key: str, url: str) -> str:
     if not usable:
         raise SettingsError(
             f"jaeger.{key}: should be an address as http://host:port, not {url!r}",
-            hint="`moor config` shows where it comes from",
+            hint="`./moor config` shows where it comes from",
         )
     return url.rstrip("/")
 

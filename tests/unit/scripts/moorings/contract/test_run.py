@@ -50,7 +50,7 @@ def test_a_bad_one_shows_the_exchange_and_how_to_repeat(serve: Serve, tmp_path: 
     assert ran.returncode == 1
     assert "secure.debug: /_probe/counters shows a stack trace or a debugger" in ran.stdout
     assert f"> GET {url}/_probe/counters" in ran.stdout
-    assert f"Repeat: moor check --url {url} --only secure.debug" in ran.stdout
+    assert f"Repeat: ./moor check --url {url} --only secure.debug" in ran.stdout
     suite = ElementTree.parse(next(tmp_path.glob("*.xml"))).getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
@@ -80,7 +80,7 @@ def test_an_unknown_id_starts_nothing() -> None:
 
 
 def test_how_to_repeat_a_check() -> None:
-    assert Run("gunicorn").repeat("a.b") == "moor check gunicorn --only a.b"
-    assert Run("gunicorn", quick=True).repeat("a.b") == "moor check gunicorn --quick --only a.b"
+    assert Run("gunicorn").repeat("a.b") == "./moor check gunicorn --only a.b"
+    assert Run("gunicorn", quick=True).repeat("a.b") == "./moor check gunicorn --quick --only a.b"
     seen = Run(url="http://h", jaeger="http://j").repeat("a.b")
-    assert seen == "moor check --url http://h --jaeger http://j --only a.b"
+    assert seen == "./moor check --url http://h --jaeger http://j --only a.b"

@@ -12,7 +12,7 @@ import click
 from moorings import deployment, lifecycle, local, logfile, report, targets, ui, words
 from moorings.contract.command import check
 from moorings.deployment import Deployment
-from moorings.errors import MoorError, UsageError
+from moorings.errors import MoorError, UsageError, of_system
 from moorings.flags import DEFAULT_TARGET, setting_options, target_argument, values
 from moorings.runner import DryRunner, LocalRunner
 from moorings.tracing import Traces, checked
@@ -218,6 +218,12 @@ def main() -> None:
     except click.ClickException as problem:
         ui.error(UsageError(problem.format_message(), hint=_VERBS))
         sys.exit(problem.exit_code)
+    except BrokenPipeError:
+        # Whoever read has enough, as in `./moor logs | head`.
+        ui.out.on_broken_pipe()
+    except OSError as problem:
+        ui.error(of_system(problem))
+        sys.exit(MoorError.exit_code)
     except click.Abort:
         ui.warn("stopped; what had been begun was undone")
         sys.exit(130)

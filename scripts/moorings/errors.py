@@ -3,6 +3,7 @@
 An error that is not a `MoorError` is a bug in moorings, and shows its traceback.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -52,3 +53,20 @@ class LockedError(MoorError):
 
 class BuildError(MoorError):
     """A release, an environment or a binary could not be made."""
+
+
+_NEXT = {
+    errno.ENOSPC: "free some space on that disk, then try again",
+    errno.EDQUOT: "free some space on that disk, then try again",
+    errno.EMFILE: "raise the limit of open files: ulimit -n",
+}
+
+
+def of_system(problem: OSError) -> MoorError:
+    """Return what the system refused, and on which path, as an error of ours."""
+    paths = [str(path) for path in (problem.filename, problem.filename2) if path is not None]
+    fact = ": ".join([" -> ".join(paths), problem.strerror or str(problem)] if paths else [])
+    where = "give this user the right to it, or set another folder: MOOR_DEPLOYMENT_STATE="
+    return MoorError(
+        fact or str(problem), hint=_NEXT.get(problem.errno or 0, where if paths else "")
+    )

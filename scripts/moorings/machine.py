@@ -3,6 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from moorings import ui
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,27 @@ def _file(state_root: Path) -> Path:
 
 
 def items(state_root: Path) -> list[Item]:
-    """Return what was put on the machine, oldest first."""
+    """Return what was put on the machine, oldest first; a broken list is said and put aside."""
     file = _file(state_root)
-    if not file.exists():
+    try:
+        return [_item(entry) for entry in json.loads(file.read_text())]
+    except FileNotFoundError:
         return []
-    return [Item(**entry) for entry in json.loads(file.read_text())]
+    except (ValueError, TypeError, KeyError):
+        aside = file.replace(file.with_suffix(".broken"))
+        ui.warn(f"{file} is not readable and is started anew; what it named is in {aside}")
+        return []
+
+
+def _item(raw: Any) -> Item:
+    """Take nothing on trust: `undo` is run, by root perhaps."""
+    undo = raw["undo"]
+    if not isinstance(undo, list) or not undo:
+        raise TypeError("undo is no command")
+    texts = [raw["kind"], raw["name"], *undo]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("an item is text")
+    return Item(raw["kind"], raw["name"], undo)
 
 
 def remember(state_root: Path, item: Item) -> None:
@@ -39,4 +58,6 @@ def write(state_root: Path, left: list[Item]) -> None:
     if not left:
         _file(state_root).unlink(missing_ok=True)
         return
-    _file(state_root).write_text(json.dumps([asdict(item) for item in left], indent=2) + "\n")
+    fresh = _file(state_root).with_suffix(".new")
+    fresh.write_text(json.dumps([asdict(item) for item in left], indent=2) + "\n")
+    fresh.replace(_file(state_root))

@@ -4,6 +4,7 @@ import json
 import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -69,13 +70,24 @@ class Masters:
 
     def _read(self) -> dict[str, Master | None]:
         try:
-            return {role: Master(**one) for role, one in json.loads(self.file.read_text()).items()}
+            return {role: _master(raw) for role, raw in json.loads(self.file.read_text()).items()}
         except FileNotFoundError:
             return {}
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             ui.warn(f"{self.file} is not readable and is started anew; nothing in it is trusted")
             self.file.unlink()
             return {}
+
+
+def _master(raw: dict[str, Any]) -> Master:
+    """Take nothing on trust: a signal is sent to the pid that it names."""
+    for name in Master.__dataclass_fields__:
+        kind = {"pid": int, "started": float}.get(name, str)
+        if type(raw[name]) is not kind:
+            raise TypeError(f"{name} is no {kind.__name__}")
+    if raw["pid"] <= 0:
+        raise ValueError("no process has this pid")
+    return Master(**raw)
 
 
 def began(pid: int) -> float:

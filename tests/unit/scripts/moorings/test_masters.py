@@ -1,9 +1,10 @@
 """A master is known by pid and start: a pid that came back is not taken for it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,25 @@ def test_one_that_ended_is_not_there(tmp_path: Path, deaf: "subprocess.Popen[byt
     assert known.get("live") is None
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"live": {"pid": 1}}'])
+def whole(**changed: object) -> str:
+    return json.dumps({"live": {**asdict(master(1)), **changed}})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"live": {"pid": 1}}',
+        '{"live": 3}',
+        whole(pid="1"),
+        whole(pid=True),
+        whole(pid=-1),
+        whole(started=None),
+        whole(version=3),
+        whole(more=""),
+    ],
+)
 def test_a_broken_file_is_said_and_started_anew(
     tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,7 +34,7 @@ class Lock:
         with self.file.open("a+") as stream:
             self._take(stream)
             stream.truncate(0)
-            json.dump({"pid": os.getpid(), "user": getpass.getuser(), "doing": doing,
+            json.dump({"pid": os.getpid(), "user": _user(), "doing": doing,
                        "since": time.strftime("%H:%M:%S")}, stream)  # fmt: skip
             stream.flush()
             yield
@@ -51,6 +51,14 @@ class Lock:
     def _holder(self) -> str:
         try:
             holder = json.loads(self.file.read_text())
-        except ValueError:
+            return "{doing}, by {user} (process {pid}), since {since}".format(**holder)
+        except (ValueError, TypeError, KeyError):
             return "by a command that has just begun"
-        return "{doing}, by {user} (process {pid}), since {since}".format(**holder)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that no account has.
+        return f"uid {os.getuid()}"

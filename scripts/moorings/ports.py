@@ -34,6 +34,14 @@ def _obstacle(host: str, port: int, kind: socket.SocketKind) -> OSError | None:
 
 def holder(port: int) -> str:
     """Name the process that listens on a port, as far as this user may know."""
+    try:
+        return _holder(port)
+    except psutil.Error:
+        # It ended while it was looked at.
+        return "a process that has just ended"
+
+
+def _holder(port: int) -> str:
     for connection in psutil.net_connections("inet"):
         listens = connection.status == psutil.CONN_LISTEN and connection.laddr
         if listens and listens.port == port:

@@ -32,6 +32,8 @@ def _walk(made: Deployment) -> tour.Walk:
     ui.say("Tour", style="bold")
     for step in walk.steps:
         ui.good(step)
+    if walk.odd:
+        ui.warn(walk.odd)
     return walk
 
 

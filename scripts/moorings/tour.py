@@ -18,6 +18,8 @@ class Walk:
     steps: list[str]
     trace_id: str
     """Hexadecimal, 32 digits; empty where the app sent none."""
+    odd: str = ""
+    """What the operator should look at, though the app answered."""
 
 
 def store(url: str) -> Walk:
@@ -52,21 +54,31 @@ def store(url: str) -> Walk:
 
 
 def any_app(url: str) -> Walk:
-    """Ask for the first page of an app that moor knows nothing of."""
+    """Ask for the first page of an app that moor knows nothing of.
+
+    :raises MoorError: if it does not answer at all.
+    """
     with _client(url) as client:
-        answer = client.get("/")
-    return Walk([f"GET / answered {answer.status_code}"], _trace_id(answer))
+        answer = _sent(client, "GET", "/")
+    step = f"GET / answered {answer.status_code}"
+    if answer.is_server_error:
+        return Walk([], _trace_id(answer), odd=f"{step}; ./moor logs shows why")
+    return Walk([step], _trace_id(answer))
 
 
 def _client(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
 
 
-def _asked(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:
+def _sent(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:
     try:
-        answer = client.request(method, path, **body)  # type: ignore[arg-type]
+        return client.request(method, path, **body)  # type: ignore[arg-type]
     except httpx.HTTPError as problem:
         raise MoorError(f"tour: {method} {path}: {problem}", hint="./moor logs") from None
+
+
+def _asked(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:
+    answer = _sent(client, method, path, **body)
     if not answer.is_success:
         raise MoorError(
             f"tour: {method} {path} answered {answer.status_code}: {answer.text[:300]}",

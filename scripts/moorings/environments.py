@@ -3,12 +3,14 @@
 import hashlib
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from moorings import ui
 from moorings.errors import BuildError, CommandError, NeedError
+from moorings.lock import waited
 from moorings.runner import LocalRunner, Runner, User
 
 #: Older ones lack parts of the standard library that the service uses.
@@ -35,11 +37,24 @@ class Environments:
         """
         place = self.folder / self.key([*locked, *([own] if own else [])])
         stamp = place / "complete"
-        if not stamp.exists():
+        if self.runner.dry and not stamp.exists():
             self._make(place, locked, own)
-            if not self.runner.dry:
-                stamp.touch()
+        elif not stamp.exists():
+            with self._alone(place):
+                if not stamp.exists():
+                    self._make(place, locked, own)
+                    stamp.touch()
         return place
+
+    @contextmanager
+    def _alone(self, place: Path) -> Iterator[None]:
+        """Of two deploys at once, of two checkouts say, the second waits and finds it made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # The service's user reads it, whatever the operator's umask is.
+        self.folder.chmod(0o755)
+        what = f"another deploy, which makes the environment {place.name}"
+        with waited(self.folder / f"{place.name}.lock", what, 2 * DEADLINE):
+            yield
 
     def key(self, requirements: Sequence[Path]) -> str:
         """Return the name of an environment: what is installed, and by which Python."""
@@ -49,7 +64,7 @@ class Environments:
 
     def _make(self, place: Path, locked: Sequence[Path], own: Path | None) -> None:
         python = interpreter(self.user)
-        # A run that was cut off left it without its stamp.
+        # A run that was killed left it without its stamp.
         self.runner.remove(place)
         try:
             # Without pip: Debian's own python3 has none to copy unless python3-venv is there.
@@ -58,11 +73,15 @@ class Environments:
             if own:
                 self._install(place, _each("-r", [own]))
         except CommandError as problem:
+            self.runner.remove(place)
             raise BuildError(
                 f"could not make the environment: {problem.fact}",
                 log=problem.log,
                 hint="see what pip says above; nothing was changed",
             ) from None
+        except BaseException:
+            self.runner.remove(place)
+            raise
 
     def _install(self, place: Path, what: list[str]) -> None:
         pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python")]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from moorings import probe, ui
 from moorings.errors import LockedError
 
 
@@ -40,13 +41,11 @@ class Lock:
             yield
 
     def _take(self, stream: TextIO) -> None:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not taken(stream):
             raise LockedError(
                 f"this deployment is being changed: {self._holder()}",
                 hint="wait for it to end, then try again",
-            ) from None
+            )
 
     def _holder(self) -> str:
         try:
@@ -54,6 +53,30 @@ class Lock:
             return "{doing}, by {user} (process {pid}), since {since}".format(**holder)
         except (ValueError, TypeError, KeyError):
             return "by a command that has just begun"
+
+
+@contextmanager
+def waited(file: Path, what: str, timeout: float) -> Iterator[None]:
+    """Hold a lock for the length of a block, and wait for it where another has it.
+
+    :param what: what the other does, for the person who waits.
+    :param timeout: seconds.
+    :raises NotReadyError: when the time is up.
+    """
+    with file.open("w") as stream:
+        if not taken(stream):
+            with ui.working(f"Waiting for {what}"):
+                probe.until(lambda: taken(stream) or None, what=what, timeout=timeout, every=0.5)
+        yield
+
+
+def taken(stream: TextIO) -> bool:
+    """Take the lock of an open file, if nobody has it."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _user() -> str:

@@ -1,6 +1,5 @@
 """Jaeger from its published Go module, kept in the user's cache by version."""
 
-import fcntl
 import os
 import shutil
 import threading
@@ -12,6 +11,7 @@ from typing import TextIO
 
 from moorings import probe, ui
 from moorings.errors import BuildError, CommandError
+from moorings.lock import taken
 from moorings.logfile import tail
 from moorings.runner import Runner
 from moorings.services import go
@@ -109,15 +109,11 @@ class Build:
     def _alone(self, lock: TextIO) -> None:
         """Of two builds at once the second waits, and finds it made."""
 
-        def taken() -> bool | None:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False if self._off.is_set() else None
-            return True
+        def ours() -> bool | None:
+            return taken(lock) or (False if self._off.is_set() else None)
 
         what = f"another build of Jaeger, which holds {lock.name}"
-        if not probe.until(taken, what=what, timeout=DEADLINE, every=0.5):
+        if not probe.until(ours, what=what, timeout=DEADLINE, every=0.5):
             raise BuildError("the build of Jaeger was called off")
 
     def _toolchain(self) -> str:

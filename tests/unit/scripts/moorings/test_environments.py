@@ -1,9 +1,12 @@
 """One environment per lock hash: made once, whole or not at all."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from moorings import probe
 from moorings.environments import Environments
 from moorings.errors import BuildError, CommandError
 
@@ -72,6 +75,48 @@ def test_one_that_was_cut_off_is_made_again(tmp_path: Path, runner, lock: Path) 
     assert caught.value.log == "no such hash"
     runner.run = plain
     assert (made.of([lock]) / "complete").exists()
+
+
+def test_ctrl_c_leaves_nothing_half_made(tmp_path: Path, runner, lock: Path) -> None:
+    plain = _making(runner)
+
+    def stopped(argv, **options):
+        if "pip" in argv:
+            raise KeyboardInterrupt
+        return plain(argv, **options)
+
+    runner.run = stopped
+    with pytest.raises(KeyboardInterrupt):
+        Environments(tmp_path / "all", runner, None).of([lock])
+    assert not any(one.is_dir() for one in (tmp_path / "all").iterdir())
+
+
+def test_of_two_at_once_the_second_waits_and_finds_it_made(
+    tmp_path: Path, runner, lock: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = _making(runner)
+    installs, go_on = threading.Event(), threading.Event()
+
+    def slow(argv, **options):
+        if "pip" in argv:
+            installs.set()
+            assert go_on.wait(timeout=10)
+        return plain(argv, **options)
+
+    runner.run = slow
+    made = Environments(tmp_path / "all", runner, None)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(made.of, [lock])
+        assert installs.wait(timeout=10)
+        second = pool.submit(made.of, [lock])
+        seen = probe.until(
+            lambda: capsys.readouterr().out.partition("Waiting for another")[1] or None,
+            what="the second to wait", timeout=10,
+        )  # fmt: skip
+        go_on.set()
+        assert first.result(timeout=10) == second.result(timeout=10)
+    assert seen
+    assert len(runner.ran) == 2
 
 
 def test_the_app_s_own_requirements_come_after_ours(tmp_path: Path, runner, lock: Path) -> None:

@@ -90,11 +90,9 @@ def _explain(problem: MoorError, target: Target, release: Release) -> None:
     """Add what the release itself said, before it is removed with its log."""
     log = problem.log or target.logs(200, release)
     why = logfile.cause(log)
-    if why:
-        log = logfile.ours(log)
     if why not in problem.fact:
         problem.fact = f"{problem.fact}: {why}"
-    problem.log = "\n".join(logfile.readable(log).splitlines()[-30:])
+    problem.log = "\n".join(logfile.readable(logfile.ours(log)).splitlines()[-30:])
     problem.hint = problem.hint or _kept(target)
 
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import psutil
 
 from moorings import masters, ports, probe, ui, users
 from moorings.environments import interpreter
-from moorings.errors import NotReadyError
+from moorings.errors import MoorError, NotReadyError
+from moorings.logfile import tail
 from moorings.supervised import Master, Supervised
 from moorings.target import Context, Instance, Release
 
@@ -67,7 +69,8 @@ class Live:
         host, port = self.server.host, self.server.port
         if port == 0 and self.master is not None:
             return self.master.about["bind"]
-        return f"{host}:{port or ports.free(host)}"
+        shown = f"[{host}]" if ":" in host else host
+        return f"{shown}:{port or ports.free(host)}"
 
     def has(self, address: str) -> bool:
         """Tell whether the socket of an address is ours."""
@@ -103,7 +106,9 @@ class Live:
         try:
             self.wait_for_workers(name, int(release.env["WEB_CONCURRENCY"]))
             self.supervised.ask("good", name=name, about=about)
-        except BaseException:
+        except BaseException as problem:
+            if isinstance(problem, MoorError):
+                problem.log = tail(self.log, 200)
             self._drop([one for one in self.supervised.masters() if one.name == name], False)
             if self.master is None:
                 self.stop()
@@ -166,9 +171,11 @@ class Live:
             return
         master = self.master
         if master is None:
-            raise NotReadyError("the app ended before it could be reloaded", hint="moor logs")
+            raise NotReadyError("the app ended before it could be reloaded", hint="./moor logs")
         before = frozenset(ready(master.folder))
-        leave(master.folder / "reload.json", release, self.context)
+        # The socket stays: where its address changed, Gunicorn would open another one.
+        env = {**release.env, "BIND": master.about["bind"]}
+        leave(master.folder / "reload.json", env, self.context)
         self.supervised.ask("reload", name=master.name)
         self.wait_for_workers(master.name, int(release.env["WEB_CONCURRENCY"]), besides=before)
         about = {**master.about, "settings": release.settings}
@@ -197,10 +204,11 @@ class Live:
         main = master.process() if master is not None else None
         if master is None or main is None:
             return []
-        found = [(main, "master"), *((one, "worker") for one in main.children())]
+        found = [(main, "master"), *((one, "worker") for one in _children(main))]
         if process is not None:
             found.insert(0, (process, "supervisor"))
-        return [_instance(one, role, master) for one, role in found]
+        seen = (_instance(one, role, master) for one, role in found)
+        return [one for one in seen if one is not None]
 
 
 def run_folder(context: Context, name: str) -> Path:
@@ -229,16 +237,24 @@ def ready(folder: Path) -> set[str]:
     return {file.name for file in (folder / "ready").glob("*")}
 
 
-def leave(file: Path, release: Release, context: Context) -> None:
-    """Write the environment of a release where only the service's user reads it."""
+def leave(file: Path, env: Mapping[str, str], context: Context) -> None:
+    """Write an environment where only the service's user reads it."""
     file.touch(mode=0o600)
-    file.write_text(json.dumps(dict(release.env)))
+    file.write_text(json.dumps(dict(env)))
     if context.user is not None:
         os.chown(file, context.user.uid, context.user.gid)
 
 
-def _instance(process: psutil.Process, role: str, master: Master) -> Instance:
-    with process.oneshot():
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _instance(process: psutil.Process, role: str, master: Master) -> Instance | None:
+    """Describe a process; None where it ended meanwhile."""
+    with suppress(psutil.NoSuchProcess), process.oneshot():
         return Instance(
             id=str(process.pid),
             role=role,
@@ -247,3 +263,4 @@ def _instance(process: psutil.Process, role: str, master: Master) -> Instance:
             memory=process.memory_info().rss,
             listens=(master.about["bind"],) if role == "master" else (),
         )
+    return None

@@ -29,8 +29,10 @@ def readable(text: str) -> str:
 
 
 def ours(text: str) -> str:
-    """Leave out what a server wrote past its log: where a cause is known, it only follows."""
+    """Leave out what a server wrote past its log, where the runtime has said what is wrong."""
     lines = text.splitlines()
+    if not any(line.startswith(PREFIX) for line in lines):
+        return text
     return "\n".join(line for line in lines if line.startswith(PREFIX) or _entry(line))
 
 

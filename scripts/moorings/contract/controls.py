@@ -41,7 +41,9 @@ CONTROLS: Mapping[str, Control] = {
     "never ready": Control(
         Tamper(flags=_app("never_ready", "broken:ready"), proved=False), frozenset({READY})
     ),
-    "deploys by restart": Control(Tamper(restarts=True), frozenset({"serve.idempotent"})),
+    "changes by restart": Control(
+        Tamper(restarts=True), frozenset({"serve.idempotent", "reload.load", "deploy.load"})
+    ),
     "a gateway without chunks": Control(
         Tamper(front=gateway(drops_chunks=True)), frozenset({"serve.http"})
     ),
@@ -60,7 +62,7 @@ CONTROLS: Mapping[str, Control] = {
     "an app that leaves a daemon": Control(Tamper(flags=_app("daemon")), frozenset({"down.clean"})),
     "spans to nowhere": Control(
         Tamper(env={"OTEL_TRACES_EXPORTER": "none"}),
-        frozenset({"trace.arrives", "trace.errors", "trace.stream"}),
+        frozenset({"trace.arrives", "trace.errors", "trace.stream", "trace.ledger"}),
     ),
     "no propagation": Control(Tamper(env={"OTEL_PROPAGATORS": "none"}), frozenset({"trace.edges"})),
     "a readiness check that traces": Control(

@@ -105,6 +105,19 @@ class Site:
         self.release = release
         return changed
 
+    def coming(self, flags: Mapping[str, object]) -> Release:
+        """Return the release that a deploy with these settings would bring."""
+        return self._open(flags).release()
+
+    def reload(self, flags: Mapping[str, object]) -> None:
+        """Take changed settings into what runs; a control restarts it instead."""
+        if self.yard.tamper.restarts:
+            self.deploy(flags, proof=False)
+            return
+        self.deployment = self._open(flags)
+        made = self.deployment
+        lifecycle.reload(made.target, made.reloaded(), made.lock)
+
     def stop(self) -> None:
         """Drain and stop the app, as `moor down` does."""
         lifecycle.down(self.target, self.deployment.lock)

@@ -68,7 +68,7 @@ class Gunicorn:
         if self.running.has(address):
             return []
         host, _, port = address.rpartition(":")
-        return [ports.need(host, int(port))]
+        return [ports.need(host.strip("[]"), int(port))]
 
     def version(self) -> Release:
         """Return the version of the working tree."""
@@ -85,6 +85,8 @@ class Gunicorn:
     def start(self, release: Release) -> None:
         """Start the candidate on a private port."""
         self._stop_candidate()
+        if not self.context.runner.dry:
+            self._candidate_log.unlink(missing_ok=True)
         self._booted = set()
         folder = live.run_folder(self.context, "candidate")
         bind = f"127.0.0.1:{ports.free('127.0.0.1')}"

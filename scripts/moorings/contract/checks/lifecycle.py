@@ -127,13 +127,14 @@ BROKEN = (
     Broken("import_error", "No module named 'not_installed'"),
     Broken("never_ready", "the broken app is never ready", {"app.ready": "broken:ready"}),
     Broken("crash", "the broken app crashes"),
+    Broken("third_load", "the broken app may not be loaded a third time"),
     Broken("migration", "the migration fails", {"app.migrate": "python migrate.py"}),
 )
 
 
 @check(
     "deploy.broken",
-    proves="import error, never ready, crash while proved, failing migration: the old one serves",
+    proves="import error, never ready, crash in or after proof, failing migration: the old serves",
     needs=["deploy", "process", "probe"],
     control="no proof before the switch",
 )

@@ -32,7 +32,7 @@ def ready(column: Column) -> str:
     "serve.idempotent",
     proves="a second deploy of the same version starts nothing new",
     needs=["deploy", "process"],
-    control="deploys by restart",
+    control="changes by restart",
 )
 def idempotent(column: Column) -> str:
     """Deploy again; the same processes serve."""

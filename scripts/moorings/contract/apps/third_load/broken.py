@@ -1,0 +1,18 @@
+"""Broken: its two workers pass every proof, and each start after that fails."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+loads = Path(os.environ["DATA_DIR"], "loads")
+with loads.open("a") as stream:
+    stream.write("1")
+if loads.stat().st_size > 2:
+    raise RuntimeError("the broken app may not be loaded a third time")
+
+
+def app(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer anything."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"here\n"]

@@ -11,8 +11,10 @@ from typing import Any
 
 from gunicorn import glogging
 from gunicorn.http import message, parser
+from gunicorn.workers.sync import SyncWorker
 
-from runtime import logs, metrics, settings
+from runtime import deadline, logs, metrics, settings
+from runtime.servers import threads
 from runtime.servers.drain import drain
 
 _MEMORY = Path("/dev/shm")
@@ -96,9 +98,34 @@ def pre_request(_worker: Any, request: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Keep time for the last spans, and say that this worker serves, in READY_DIR."""
     _reserve(worker.cfg)
+    _watch(worker)
     if folder := os.environ.get("READY_DIR"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         Path(folder, str(worker.pid)).touch()
+
+
+def _watch(worker: Any) -> None:
+    """Cut requests at their deadline, on the classes of workers where a thread can."""
+    watch = deadline.watch()
+    if watch and isinstance(worker, threads.Worker | SyncWorker):
+        watch.begin(functools.partial(_replace, worker))
+
+
+def _replace(worker: Any) -> None:
+    """End a worker that lost threads, once they alone are left; its master starts another one."""
+    watch = deadline.watch()
+    lost = watch.lost() if watch else 0
+    if not isinstance(worker, threads.Worker) or worker.retire(lost):
+        _leave(worker)
+
+
+def _leave(worker: Any) -> None:
+    """End this process, with its spans sent: a normal exit would wait for the lost threads."""
+    from runtime import tracing
+
+    _not_ready(worker.pid)
+    tracing.flush()
+    os._exit(0)
 
 
 def _reserve(cfg: Any) -> None:
@@ -116,6 +143,9 @@ def worker_exit(_arbiter: Any, worker: Any) -> None:
     """Send the last spans: gunicorn ends without Python's exit handlers where requests hang."""
     from runtime import tracing
 
+    watch = deadline.watch()
+    if watch and watch.lost():
+        _leave(worker)
     _not_ready(worker.pid)
     tracing.flush()
 

@@ -6,6 +6,7 @@ the span see; the request's thread it can only ask to stop, so the process may h
 
 import ctypes
 import functools
+import logging
 import os
 import socket
 import struct
@@ -21,6 +22,7 @@ _LOOK_SECONDS = 0.1
 # What a request that was cut may take to leave before its thread counts as lost.
 _LEAVE_SECONDS = 0.5
 _RESET = struct.pack("ii", 1, 0)
+_log = logging.getLogger("runtime.deadline")
 
 
 class Exceeded(BaseException):
@@ -76,7 +78,11 @@ class Watch:
         while True:
             time.sleep(_LOOK_SECONDS)
             for request, entry in self._over():
-                _answer(entry.socket, request.cut(self._seconds))
+                # Whatever goes wrong with one request, the others must go on being watched.
+                try:
+                    _answer(entry.socket, request.cut(self._seconds))
+                except Exception:
+                    _log.exception("a request could not be cut")
                 self._interrupt(request, entry)
             if self.lost():
                 replace()

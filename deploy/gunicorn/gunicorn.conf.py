@@ -1,5 +1,5 @@
 # Gunicorn's settings. By hand, from the clone:
-#   PYTHONPATH=service gunicorn -c deploy/gunicorn/gunicorn.conf.py runtime.wsgi:application
+#   PYTHONPATH=service gunicorn -c deploy/gunicorn/gunicorn.conf.py
 # What differs from one installation to the next comes from the environment (see README.md).
 import os
 
@@ -18,7 +18,11 @@ with errors_in_one_line():
 
 bind = os.environ.get("BIND") or "127.0.0.1:8000"
 # Threads: a sync worker resets the connections that wait in its queue when it stops.
-worker_class = hooks.worker_class(os.environ.get("WORKER_CLASS") or "gthread")
+workers_kind = os.environ.get("WORKER_CLASS") or "gthread"
+worker_class = hooks.worker_class(workers_kind)
+wsgi_app = hooks.application(workers_kind)
+if workers_kind != "gthread":
+    threads = 1  # with more, Gunicorn makes gthread of sync, and warns of asgi
 proc_name = f"moorings {os.environ.get('RELEASE', '')}".strip()
 
 # Each worker loads the app itself: no database connection or exporter thread crosses a fork.

@@ -1,6 +1,7 @@
 """What the runtime learns from Flask where an app is one; nothing imports Flask for it."""
 
 import sys
+from wsgiref.types import WSGIEnvironment
 
 
 def route() -> str:
@@ -9,6 +10,12 @@ def route() -> str:
     if flask is None or not flask.has_request_context():
         return ""
     rule = flask.request.url_rule
+    return str(rule.rule) if rule else ""
+
+
+def route_seen_from_outside(environ: WSGIEnvironment) -> str:
+    """Return what `route` gives, for a request that another thread answers."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return str(rule.rule) if rule else ""
 
 

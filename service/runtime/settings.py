@@ -29,6 +29,7 @@ class Settings:
     log_level: str = "info"
     proxy_hops: int = 0
     max_body_bytes: int = 100 * 1024 * 1024
+    request_deadline: int = 0
     metrics_dir: Path | None = None
     otel_traces_exporter: tuple[str, ...] = ("otlp",)
 
@@ -50,6 +51,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         log_level=_choice(environ, "LOG_LEVEL", LEVELS, default.log_level),
         proxy_hops=whole(environ, "PROXY_HOPS", default.proxy_hops, "trusted proxies"),
         max_body_bytes=whole(environ, "MAX_BODY_BYTES", default.max_body_bytes, "bytes"),
+        request_deadline=whole(environ, "REQUEST_DEADLINE", default.request_deadline, "seconds"),
         metrics_dir=Path(folder) if folder else None,
         otel_traces_exporter=_exporters(environ, default.otel_traces_exporter),
     )

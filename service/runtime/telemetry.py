@@ -5,6 +5,7 @@ The lean way: one light object is start_response, the body's iterator and the sp
 
 import errno
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
 from runtime import conventions, frameworks, problems
+from runtime.deadline import Watch
 from runtime.logs import Lines
 from runtime.metrics import Metrics
 
@@ -33,6 +35,7 @@ class Telemetry:
         lines: Lines,
         server: str = "",
         untraced: frozenset[str] = frozenset(),
+        watch: Watch | None = None,
     ) -> None:
         self._app = app
         self._untraced = untraced
@@ -40,6 +43,7 @@ class Telemetry:
         self.metrics = metrics
         self.lines = lines
         self.server = server
+        self.watch = watch
         # Nothing to read where none of the headers that the propagators know has come.
         self.headers = [
             conventions.header_key(field) for field in propagate.get_global_textmap().fields
@@ -56,9 +60,9 @@ class Exchange:
     """One request and its answer, from the first byte to close()."""
 
     __slots__ = (
-        "_body", "_complete", "_context", "_headers", "_layer", "_pieces", "_respond", "_started",
-        "_status", "address", "bytes", "error", "finished", "method", "path", "route", "span",
-        "status", "trace_id",
+        "_body", "_complete", "_context", "_head", "_headers", "_layer", "_pieces", "_respond",
+        "_started", "_status", "_watch", "_watched", "address", "bytes", "error", "finished",
+        "method", "path", "route", "span", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +81,14 @@ class Exchange:
         self.method = conventions.method(environ)
         self.path = conventions.path(environ)
         self.address = environ.get("REMOTE_ADDR", "")
+        # Whoever takes this may send the answer's head: this request, or what cuts it.
+        self._head = threading.Lock()
         self._begin(environ)
+        # Only to a socket can a cut be said; the others leave the watch alone.
+        self._watch = layer.watch if "gunicorn.socket" in environ else None
+        if self._watch:
+            self._watched = environ
+            self._watch.enter(self, environ["gunicorn.socket"])
 
     def _begin(self, environ: WSGIEnvironment) -> None:
         layer = self._layer
@@ -144,6 +155,8 @@ class Exchange:
         """Hand the answer's head to the server, once."""
         if self._headers is None:
             return None
+        if not self._head.acquire(blocking=False):
+            raise ConnectionResetError(errno.ECONNRESET, "answer cut: over the deadline")
         headers = [*self._headers, *self._traceresponse()]
         self._headers = None
         try:
@@ -225,8 +238,31 @@ class Exchange:
             self._finish()
 
     def _finish(self) -> None:
-        if self.finished:
-            return
+        cut = self._watch and not self._watch.leave(self)
+        if not cut and not self.finished:
+            self._record()
+
+    def cut(self, seconds: int) -> bytes | None:
+        """End a request that runs too long, from another thread; its own finds it ended.
+
+        Returns the raw answer to send, or None where the app's own has begun.
+        """
+        self.note(TimeoutError(f"not answered within {seconds} s"))
+        mine = self._head.acquire(blocking=False)
+        if mine:
+            self.status = 504
+            self.route = frameworks.route_seen_from_outside(self._watched)
+        self._record()
+        return self._timed_out(seconds) if mine else None
+
+    def _timed_out(self, seconds: int) -> bytes:
+        detail = f"The application did not answer within {seconds} s."
+        status, headers, body = problems.make(504, detail, self.trace_id)
+        lines = [f"{name}: {value}" for name, value in [*headers, *self._traceresponse()]]
+        head = "\r\n".join([f"HTTP/1.1 {status}", *lines, "Connection: close", "", ""])
+        return head.encode() + (b"" if self.method == "HEAD" else body)
+
+    def _record(self) -> None:
         self.finished = True
         seconds = time.perf_counter() - self._started
         self._layer.metrics.active.dec()

@@ -2,7 +2,18 @@
 
 from wsgiref.types import WSGIApplication
 
-from runtime import health, limits, loader, logs, metrics, proxies, settings, telemetry, tracing
+from runtime import (
+    deadline,
+    health,
+    limits,
+    loader,
+    logs,
+    metrics,
+    proxies,
+    settings,
+    telemetry,
+    tracing,
+)
 from runtime.boot import errors_in_one_line
 
 
@@ -22,7 +33,7 @@ def build(config: settings.Settings) -> WSGIApplication:
     if config.max_body_bytes:
         app = limits.BodyLimit(app, config.max_body_bytes)
     untraced = frozenset(health.paths(config))
-    app = telemetry.Telemetry(app, tracer, sums, lines, config.server, untraced)
+    app = telemetry.Telemetry(app, tracer, sums, lines, config.server, untraced, deadline.watch())
     return proxies.trust(app, config.proxy_hops)
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 from gunicorn import glogging
 from gunicorn.http import message, parser
+from gunicorn.workers.sync import SyncWorker
 
-from runtime import logs, metrics, settings, tracing
+from runtime import deadline, logs, metrics, settings
+from runtime.servers import threads
 from runtime.servers.drain import drain
 
-# What a stopping worker needs after its last request: its loop looks at the clock once a second.
-_RESERVE = 1 + int(tracing.FLUSH_SECONDS)
 _MEMORY = Path("/dev/shm")
 _OWN_WORKERS = {"gthread": "runtime.servers.threads.Worker"}
+_ASGI_WORKERS = ("asgi", "uvicorn_worker.UvicornWorker")
 
 
 class Logger(glogging.Logger):
@@ -57,6 +58,11 @@ def worker_class(name: str) -> str:
     return _OWN_WORKERS.get(name, name)
 
 
+def application(worker_class: str) -> str:
+    """Return what workers of this class load."""
+    return f"runtime.{'asgi' if worker_class in _ASGI_WORKERS else 'wsgi'}:application"
+
+
 def memory_folder() -> str | None:
     """Return a folder in memory for the heartbeat files: on a slow disk workers seem to hang."""
     return str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None
@@ -76,11 +82,9 @@ def when_ready(_arbiter: Any) -> None:
     metrics.prepare(metrics_folder())
 
 
-def post_fork(_arbiter: Any, worker: Any) -> None:
-    """Let a worker announce the drain, and send its spans before the grace period's end."""
+def post_fork(_arbiter: Any, _worker: Any) -> None:
+    """Let a worker announce the drain."""
     parser.RequestParser.mesg_class = Request
-    grace = worker.cfg.graceful_timeout
-    worker.cfg.set("graceful_timeout", int(max(grace / 2, grace - _RESERVE)))
 
 
 def pre_request(_worker: Any, request: Any) -> None:
@@ -92,14 +96,56 @@ def pre_request(_worker: Any, request: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Say that this worker serves, to whoever watches READY_DIR."""
+    """Keep time for the last spans, and say that this worker serves, in READY_DIR."""
+    _reserve(worker.cfg)
+    _watch(worker)
     if folder := os.environ.get("READY_DIR"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         Path(folder, str(worker.pid)).touch()
 
 
+def _watch(worker: Any) -> None:
+    """Cut requests at their deadline, on the classes of workers where a thread can."""
+    watch = deadline.watch()
+    if watch and isinstance(worker, threads.Worker | SyncWorker):
+        watch.begin(functools.partial(_replace, worker))
+
+
+def _replace(worker: Any) -> None:
+    """End a worker that lost threads, once they alone are left; its master starts another one."""
+    watch = deadline.watch()
+    lost = watch.lost() if watch else 0
+    if not isinstance(worker, threads.Worker) or worker.retire(lost):
+        _leave(worker)
+
+
+def _leave(worker: Any) -> None:
+    """End this process, with its spans sent: a normal exit would wait for the lost threads."""
+    from runtime import tracing
+
+    _not_ready(worker.pid)
+    tracing.flush()
+    os._exit(0)
+
+
+def _reserve(cfg: Any) -> None:
+    """Let a worker that runs into the grace period's end send its spans before it is killed."""
+    # Not at the top, as no hook that runs before gevent has patched the sockets may import it.
+    from runtime import tracing
+
+    # The worker's loop looks at the clock once a second.
+    reserve = 1 + int(tracing.FLUSH_SECONDS)
+    grace = cfg.graceful_timeout
+    cfg.set("graceful_timeout", int(max(grace / 2, grace - reserve)))
+
+
 def worker_exit(_arbiter: Any, worker: Any) -> None:
     """Send the last spans: gunicorn ends without Python's exit handlers where requests hang."""
+    from runtime import tracing
+
+    watch = deadline.watch()
+    if watch and watch.lost():
+        _leave(worker)
     _not_ready(worker.pid)
     tracing.flush()
 

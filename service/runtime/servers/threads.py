@@ -1,18 +1,37 @@
 """Gunicorn's threaded worker, without the waits of its main thread that all clients feel."""
 
+import logging
 import socket
 import time
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
 
+from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from runtime import deadline
 
 # How long a client may take to close its side (RFC 9112, section 9.6), as in Gunicorn.
 _PARTING_SECONDS = 2.0
 _PIECE = 4096
+_log = logging.getLogger("runtime")
+
+
+class Pool(ThreadPoolExecutor):
+    """A pool that grows by what it lost: what waits in its queue must still be answered."""
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads, "request")
+        self._threads_wanted = threads
+
+    def replace(self, lost: int) -> None:
+        """Have `lost` threads more than at first."""
+        if self._max_workers < self._threads_wanted + lost:
+            self._max_workers = self._threads_wanted + lost
+            self._adjust_thread_count()
 
 
 class Worker(ThreadWorker):
@@ -21,9 +40,27 @@ class Worker(ThreadWorker):
     While a drain is announced every answer is a parting, at the distance of the client.
     """
 
+    tpool: Pool
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._parting: deque[tuple[float, TConn]] = deque()
+
+    def get_thread_pool(self) -> Pool:
+        return Pool(self.cfg.threads)
+
+    def handle_request(self, req: Request, conn: TConn) -> bool:
+        try:
+            return super().handle_request(req, conn)
+        except deadline.Exceeded:
+            _log.warning("a request that was cut at its deadline was here", exc_info=True)
+            return False
+
+    def retire(self, lost: int) -> bool:
+        """Take no more connections; returns whether none is left but those of `lost` threads."""
+        self.method_queue.defer(self.tpool.replace, lost)
+        self.handle_exit(0, None)
+        return self.nr_conns <= lost
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         if fs.cancelled() or fs.exception() or fs.result():

@@ -173,7 +173,6 @@ class Server:
     def __init__(
         self,
         folder: Path,
-        application: str,
         environ: dict[str, str],
         listener: socket.socket | None = None,
     ) -> None:
@@ -182,7 +181,7 @@ class Server:
         self._log = (folder / "stdout").open("wb")
         self._stderr = (folder / "stderr").open("wb")
         self._folder = folder
-        command = ["-m", "gunicorn", "-c", "deploy/gunicorn/gunicorn.conf.py", application]
+        command = ["-m", "gunicorn", "-c", "deploy/gunicorn/gunicorn.conf.py"]
         opened = [listener.fileno()] if listener else []
         before = ["-c", _HAND_OVER, str(opened[0])] if opened else []
         self.process = subprocess.Popen(
@@ -265,15 +264,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start servers that end with the test; variables are given in small letters."""
     started: list[Server] = []
 
-    def begin(
-        application: str = "runtime.wsgi:application",
-        listener: socket.socket | None = None,
-        **changes: str,
-    ) -> Server:
+    def begin(listener: socket.socket | None = None, **changes: str) -> Server:
         folder = tmp_path / f"server{len(started)}"
         folder.mkdir()
         environ = {name.upper(): value for name, value in changes.items()}
-        started.append(Server(folder, application, environ, listener))
+        started.append(Server(folder, environ, listener))
         return started[-1]
 
     yield begin

@@ -208,18 +208,3 @@ def test_a_collector_that_is_down_harms_nobody(start: Start) -> None:
     said = [line for line in server.lines() if line.get("logger", "").startswith("opentelemetry")]
     assert 1 <= len(said) <= 3
     assert "exception" not in said[0]
-
-
-def test_the_same_over_asgi(start: Start, collector: Any) -> None:
-    server = start(
-        "runtime.asgi:application",
-        worker_class="asgi",
-        web_concurrency="1",
-        otel_traces_exporter="otlp",
-        otel_exporter_otlp_endpoint=collector.url,
-    )
-    server.wait_ready(1)
-    assert json.loads(server.ask("/items/3")[1]) == {"number": 3}
-    assert server.ask("/healthz")[0].status == 200
-    server.stop()
-    assert "GET /items/<int:number>" in collector.names()

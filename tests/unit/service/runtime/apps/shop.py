@@ -39,6 +39,12 @@ def slow(milliseconds: int) -> str:
     return "done"
 
 
+@app.get("/spin")
+def spin() -> str:
+    while True:
+        pass
+
+
 def create(name: str = "made") -> Flask:
     return Flask(name)
 

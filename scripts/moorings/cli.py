@@ -160,7 +160,10 @@ def trace(trace_id: str, **options: Any) -> None:
 @moor.command()
 @target_argument
 @click.option("--volumes", is_flag=True, help="Remove the data too: the database, stored traces.")
-@click.option("--all", "everything", is_flag=True, help="Also what moor put on the machine.")
+@click.option(
+    "--all", "everything", is_flag=True,
+    help="Also what all deployments share: environments, the user of the service.",
+)  # fmt: skip
 @dry_run
 @setting_options
 def down(target: str, volumes: bool, everything: bool, **options: Any) -> None:
@@ -172,7 +175,9 @@ def down(target: str, volumes: bool, everything: bool, **options: Any) -> None:
       moor down --volumes
     """
     made = _open(target, options, looks_only=True)
-    made.down(volumes or everything)
+    if everything:
+        made.require_alone()
+    made.down(volumes)
     if everything:
         made.clean()
     if not made.context.runner.dry:

@@ -1,11 +1,12 @@
 """One deployment put together: its settings, its target, what it leans on."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import layout, lifecycle, machine, service, settings, targets, users
-from moorings.errors import NotReadyError
+from moorings import layout, lifecycle, machine, neighbours, service, settings, targets, ui, users
+from moorings.errors import CommandError, MoorError, NotReadyError
 from moorings.layout import Layout
 from moorings.lock import Lock
 from moorings.runner import LocalRunner, Runner
@@ -81,15 +82,54 @@ class Deployment:
         if volumes:
             self.context.runner.remove(self.layout.home)
 
+    def require_alone(self) -> None:
+        """See that no other deployment needs what all of them share.
+
+        :raises MoorError: naming those that do.
+        """
+        busy = neighbours.busy(self.layout, self.context.runner)
+        if busy:
+            raise MoorError(
+                f"--all would take away what other deployments use: {', '.join(busy)}",
+                hint=f"./moor down --name {busy[0]} first, or leave --all out",
+            )
+
     def clean(self) -> None:
-        """Undo what was put on the machine for all deployments."""
-        runner = self.context.runner
-        for item in machine.items(self.layout.state):
-            runner.run(item.undo, timeout=60, check=False)
+        """Undo what was put on the machine for all deployments, and say what that was.
+
+        :raises CommandError: where something could not be undone; the rest is.
+        """
+        runner, state = self.context.runner, self.layout.state
         for folder in (self.layout.environments, self.layout.bin):
-            runner.remove(folder)
+            if folder.exists():
+                runner.remove(folder)
+                self._removed(str(folder))
+        items = machine.items(state)
+        kept = [item for item in items if self._needed(item)]
+        failed = [item for item in items if item not in kept and not self._undo(item)]
         if not runner.dry:
-            machine.write(self.layout.state, [])
+            machine.write(state, kept + failed)
+        for item in failed:
+            raise CommandError(
+                f"{item.kind} {item.name} is still there", hint=shlex.join(item.undo)
+            )
+
+    def _needed(self, item: machine.Item) -> bool:
+        """Tell whether data is left that would lose its owner: a number goes to the next user."""
+        owners = neighbours.with_data(self.layout.state) if item.kind == "user" else []
+        if owners:
+            ui.warn(f"user {item.name} is kept: it owns the data of {', '.join(owners)}")
+        return bool(owners)
+
+    def _undo(self, item: machine.Item) -> bool:
+        if self.context.runner.run(item.undo, timeout=60, check=False).status != 0:
+            return False
+        self._removed(f"{item.kind} {item.name}")
+        return True
+
+    def _removed(self, what: str) -> None:
+        if not self.context.runner.dry:
+            ui.good(f"removed {what}")
 
 
 def open(

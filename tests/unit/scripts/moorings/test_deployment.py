@@ -1,0 +1,62 @@
+"""What `down --all` takes from the machine, and what it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+
+from moorings import deployment, machine
+from moorings.deployment import Deployment
+from moorings.errors import CommandError, MoorError
+from moorings.flags import DEFAULT_TARGET
+from moorings.lock import Lock
+from moorings.machine import Item
+from moorings.runner import Result
+
+ROOT = Path(__file__).resolve().parents[4]
+USER = Item("user", "shop", ["userdel", "shop"])
+
+
+@pytest.fixture
+def made(tmp_path: Path, runner) -> Deployment:
+    flags = {"deployment.state": str(tmp_path), "deployment.name": "mine"}
+    made = deployment.open(ROOT, {}, flags, DEFAULT_TARGET, runner, looks_only=True)
+    machine.remember(tmp_path, USER)
+    return made
+
+
+def test_it_is_undone_and_said(
+    made: Deployment, runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.layout.environments.mkdir()
+    made.clean()
+    assert runner.argvs == [["userdel", "shop"]]
+    assert list(made.layout.state.iterdir()) == []
+    said = capsys.readouterr().out
+    assert f"removed {made.layout.environments}\n" in said
+    assert "removed user shop\n" in said
+
+
+def test_what_could_not_be_undone_stays_on_the_list(made: Deployment, runner) -> None:
+    runner.answers["userdel"] = Result(8, "user shop is used by process 1")
+    with pytest.raises(CommandError, match="user shop is still there") as caught:
+        made.clean()
+    assert caught.value.hint == "userdel shop"
+    assert machine.items(made.layout.state) == [USER]
+
+
+def test_data_keeps_its_owner(made: Deployment, runner, capsys: pytest.CaptureFixture[str]) -> None:
+    made.layout.data.mkdir(parents=True)
+    made.clean()
+    assert made.layout.data.is_dir()
+    assert runner.ran == []
+    assert machine.items(made.layout.state) == [USER]
+    assert "user shop is kept: it owns the data of mine" in capsys.readouterr().err
+
+
+def test_it_is_refused_while_another_deployment_is_in_use(made: Deployment) -> None:
+    made.require_alone()
+    with (
+        Lock(made.layout.state / "theirs" / "lock").held("deploy"),
+        pytest.raises(MoorError, match="what other deployments use: theirs"),
+    ):
+        made.require_alone()

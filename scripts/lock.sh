@@ -20,6 +20,6 @@ export UV_NO_CONFIG=1
 dev=scripts/requirements-dev.txt
 compile scripts/requirements-dev.in "$dev"
 compile scripts/requirements.in scripts/requirements.txt "$dev"
-for name in base runtime gunicorn; do
-  compile "service/requirements/$name.in" "service/requirements/$name.txt" "$dev"
+for file in service/requirements/*.in; do
+  compile "$file" "${file%.in}.txt" "$dev"
 done

@@ -42,7 +42,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> bool:
         ui.say(f"Release {release.version} on {target.column}", style="bold")
         _make(target, release, plan)
         _bring_up(target, release, plan)
-        if old is not None and old.version != release.version:
+        if old is not None:
             target.retire(old)
         return True
 

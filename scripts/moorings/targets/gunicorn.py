@@ -19,7 +19,11 @@ class Options:
     """Section [gunicorn] of moor.toml."""
 
     worker: str = option(
-        "gthread", "class of the workers", flag="--worker", make="WORKER", choices=("gthread",)
+        "gthread",
+        "class of the workers",
+        flag="--worker",
+        make="WORKER",
+        choices=("gthread", "sync", "gevent", "asgi"),
     )
 
 
@@ -105,7 +109,7 @@ class Gunicorn:
         conf = self.releases.folder(release) / "deploy" / "gunicorn" / "gunicorn.conf.py"
         gunicorn = self.releases.environment / "bin" / "gunicorn"
         return Launch(
-            argv=[str(gunicorn), "--config", str(conf), "runtime.wsgi:application"],
+            argv=[str(gunicorn), "--config", str(conf)],
             env={**self.releases.environ(release), "WORKER_CLASS": self.options.worker},
             cwd=self.releases.work_folder(release),
         )

@@ -177,7 +177,9 @@ def trace_ledger(column: Column) -> str:
     """Hammer, deploy, hammer, and stop at once; then compare the ids."""
     with column.other() as site:
         with loaded(site) as load:
+            before = site.pids()
             site.deploy({"server.threads": 5}, proof=False)
+            _nothing_of(before, site)
             report = judged(load)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)

@@ -68,6 +68,12 @@ def test_a_good_release_takes_over_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_another_configuration_of_the_same_version_retires_the_old_one(tmp_path: Path) -> None:
+    target = Recorder(live=Release("new", "", "other settings"))
+    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is True
+    assert target.calls[-2:] == ["switch new", "retire new"]
+
+
 def test_the_same_release_changes_nothing(tmp_path: Path) -> None:
     target = Recorder(live=NEW)
     assert lifecycle.deploy(target, NEW, plan(tmp_path)) is False

@@ -54,7 +54,6 @@ def test_the_candidate_is_started_on_a_private_port(root: Path, runner) -> None:
         f"{environment}/bin/gunicorn",
         "--config",
         f"{code}/deploy/gunicorn/gunicorn.conf.py",
-        "runtime.wsgi:application",
     ]
     assert command.cwd == code / "service"
     host, port = command.env["BIND"].split(":")

@@ -81,19 +81,18 @@ class Supervised:
 
         They outlive it: where it was killed they serve on, and are found by its last words.
         """
-        known = Master.__dataclass_fields__
-        found = [
-            Master(**{name: value for name, value in one.items() if name in known})
-            for one in self._state().get("masters", [])
-        ]
+        found = [_master(one) for one in self._state().get("masters", [])]
         return sorted(found, key=lambda one: not one.good)
 
     def _state(self) -> dict[str, Any]:
+        """Return what it wrote down last; nothing, where that is not whole or not its own."""
         try:
             state = json.loads((self.folder / "state.json").read_text())
-        except (FileNotFoundError, ValueError):
+            masters = [_master(one) for one in state["masters"]]
+            numbers = [state["pid"], state["began"], *(one.pid for one in masters)]
+        except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return {}
-        return state if isinstance(state, dict) else {}
+        return dict(state) if all(type(number) is int for number in numbers) else {}
 
     def good(self) -> Master | None:
         """Return the master that clients are meant to reach, if it runs."""
@@ -148,6 +147,10 @@ class Supervised:
             connection.connect(f"/proc/self/fd/{folder}/control")
         finally:
             os.close(folder)
+
+
+def _master(raw: dict[str, Any]) -> Master:
+    return Master(**{name: raw[name] for name in Master.__dataclass_fields__})
 
 
 def listener(bind: str) -> socket.socket:

@@ -215,6 +215,8 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def main() -> None:
     """Run a verb; show an error in two lines, and a traceback only for a bug of moorings."""
     signal.signal(signal.SIGTERM, _stop)
+    # The service's user must reach its code below the state folder; what is secret says so itself.
+    os.umask(0o022)
     try:
         moor.main(prog_name="moor", standalone_mode=False)
     except MoorError as problem:

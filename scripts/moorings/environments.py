@@ -50,8 +50,6 @@ class Environments:
     def _alone(self, place: Path) -> Iterator[None]:
         """Of two deploys at once, of two checkouts say, the second waits and finds it made."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # The service's user reads it, whatever the operator's umask is.
-        self.folder.chmod(0o755)
         what = f"another deploy, which makes the environment {place.name}"
         with waited(self.folder / f"{place.name}.lock", what, 2 * DEADLINE):
             yield

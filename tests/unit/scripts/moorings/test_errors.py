@@ -53,6 +53,16 @@ def test_a_state_folder_that_cannot_be_made_is_two_lines(tmp_path: Path) -> None
     assert step.startswith("Next:  ")
 
 
+def test_the_state_folder_can_be_entered_whatever_the_umask_is(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    subprocess.run(
+        [sys.executable, "-m", "moorings", "down", "--set", f"deployment.state={state}"],
+        env={"PATH": os.defpath, "PYTHONPATH": str(SCRIPTS)},
+        umask=0o077, check=True, capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert state.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)

@@ -5,19 +5,22 @@ import functools
 import json
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from gunicorn import glogging
+from gunicorn import glogging, util
 from gunicorn.http import message, parser
 from gunicorn.workers.sync import SyncWorker
 
-from runtime import deadline, logs, metrics, settings
+from runtime import deadline, logs, metrics, problems, settings
 from runtime.servers import threads
 from runtime.servers.drain import drain
 
 _MEMORY = Path("/dev/shm")
+# What a refusal may repeat of what it refuses.
+_DETAIL = 200
 _OWN_WORKERS = {"gthread": "runtime.servers.threads.Worker"}
 _ASGI_WORKERS = ("asgi", "uvicorn_worker.UvicornWorker")
 
@@ -83,8 +86,17 @@ def when_ready(_arbiter: Any) -> None:
 
 
 def post_fork(_arbiter: Any, _worker: Any) -> None:
-    """Let a worker announce the drain."""
+    """Let a worker announce the drain, and refuse what is no request as the runtime refuses."""
     parser.RequestParser.mesg_class = Request
+    util.write_error = refuse
+
+
+def refuse(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
+    """Answer what never became a request, a header too long say, as problem JSON."""
+    problem = problems.make(status_int, mesg[:_DETAIL] or reason)
+    head = [f"HTTP/1.1 {problem.status}", "Connection: close"]
+    head += [f"{name}: {value}" for name, value in problem.headers]
+    util.write_nonblock(sock, "\r\n".join([*head, "", ""]).encode("latin1") + problem.body)
 
 
 def pre_request(_worker: Any, request: Any) -> None:

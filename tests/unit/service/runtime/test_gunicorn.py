@@ -55,7 +55,17 @@ def _answers(server: Any) -> None:
 
 
 def _limits(server: Any) -> None:
-    """A body that is too large is refused, and the next request works."""
+    """What is too large is refused as problem JSON, and the next request works."""
+    for path, headers, status in (
+        ("/items/3", {"X-Long": "x" * 20_000}, 431),
+        (f"/{'x' * 9_000}", {}, 414),
+        ("/items/3", {"Transfer-Encoding": "chunked", "Content-Length": "3"}, 400),
+    ):
+        response, body = server.ask(path, headers=headers)
+        assert response.status == status
+        assert response.getheader("Content-Type") == "application/problem+json"
+        assert json.loads(body)["status"] == status
+        assert len(body) < 500
     assert server.ask("/upload", "POST", body=b"x" * 1_000_000)[1] == b'{"length":1000000}\n'
     assert server.ask("/upload", "POST", body=b"x" * 1_000_001)[0].status == 413
     pieces = (b"x" * 500_000 for _ in range(3))

@@ -50,9 +50,17 @@ def status(made: Deployment) -> int:
         ui.show(_instances(made.target.instances()))
     ui.say(f"  Jaeger  {made.jaeger.describe()}")
     ui.say(f"  state   {made.layout.home}")
-    for item in machine.items(made.layout.state):
-        ui.say(f"  on this machine: {item.kind} {item.name}")
+    for line in _on_this_machine(made):
+        ui.say(f"  on this machine: {line}")
     return 0 if live is not None else NOT_RUNNING
+
+
+def _on_this_machine(made: Deployment) -> list[str]:
+    """Return what all deployments share; `down --all` removes it."""
+    layout = made.layout
+    shared = [folder for folder in (layout.environments, layout.bin) if folder.is_dir()]
+    lines = [f"{len(list(folder.glob('[!.]*')))} in {folder}" for folder in shared]
+    return [*(f"{item.kind} {item.name}" for item in machine.items(layout.state)), *lines]
 
 
 def _instances(found: list[Instance]) -> Table:

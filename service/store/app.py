@@ -1,5 +1,7 @@
 """Puts the shop together."""
 
+import logging
+
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect  # type: ignore[import-untyped]
@@ -29,6 +31,8 @@ class SessionCookie(SecureCookieSessionInterface):
 def create_app(settings: Settings | None = None) -> Flask:
     """Raise SettingsError. The database is not asked for before the first request."""
     settings = settings or Settings.from_env()
+    # At info it names each of its plug-ins, in every worker that asks for the schema.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     app = Flask("store")
     app.config.update(
         SECRET_KEY=settings.secret_key,

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -86,8 +87,14 @@ def test_an_app_of_one_s_own_runs_unchanged(operator: Operator, shop: Path) -> N
 
 @pytest.mark.parametrize("seconds", [0.5, 2.0, 4.0])
 def test_ctrl_c_leaves_nothing(operator: Operator, seconds: float) -> None:
-    command = [str(ROOT / "moor"), "deploy"]
-    with subprocess.Popen(command, env=operator.environ(), stdout=-1, stderr=-2) as process:
+    with subprocess.Popen(
+        [str(ROOT / "moor"), "deploy"],
+        env=operator.environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # As a terminal gives it: what runs in the background inherits SIGINT ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         time.sleep(seconds)  # a person's hand; whatever it meets must be undone
         process.send_signal(signal.SIGINT)
         output = process.communicate(timeout=60)[0].decode()

@@ -141,7 +141,7 @@ def test_requests_that_run_are_answered_and_leave_their_spans(start: Start, coll
     server = start(otel_traces_exporter="otlp", otel_exporter_otlp_endpoint=collector.url)
     server.wait_ready(2)
     with ThreadPoolExecutor(4) as pool:
-        running = [pool.submit(server.ask, "/slow/600") for _ in range(4)]
+        running = [pool.submit(server.ask, "/slow/3000") for _ in range(4)]
         server.until(lambda: b"active_requests 4.0" in server.ask("/metrics")[1], "four run")
         server.stop()
         assert [future.result()[1] for future in running] == [b"done"] * 4

@@ -37,7 +37,7 @@ def test_nothing_is_lost_at_a_stop(server: Any, kind: str, collector: Any, tmp_p
         (tmp_path / "drain").touch()
         server.until(lambda: _says_close(server), "the announcement")
         # A sync worker has one request at a time.
-        running = [pool.submit(server.ask, "/slow/700") for _ in range(2 if kind == "sync" else 4)]
+        running = [pool.submit(server.ask, "/slow/3000") for _ in range(2 if kind == "sync" else 4)]
         server.until(lambda: _sum(server, "active_requests") == len(running), "all run")
         server.stop()
         assert [future.result()[1] for future in running] == [b"done"] * len(running)

@@ -29,8 +29,12 @@ class Pool(ThreadPoolExecutor):
 
     def replace(self, lost: int) -> None:
         """Have `lost` threads more than at first."""
-        if self._max_workers < self._threads_wanted + lost:
-            self._max_workers = self._threads_wanted + lost
+        while self._max_workers < self._threads_wanted + lost:
+            self._max_workers += 1
+            # A thread that goes from one request to the next counts as idle too, so the count
+            # can promise threads that all hang: it must not keep a new one from starting.
+            while self._idle_semaphore.acquire(blocking=False):
+                pass
             self._adjust_thread_count()
 
 

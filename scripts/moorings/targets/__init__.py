@@ -1,6 +1,7 @@
 """The registry of targets is the listing of this folder."""
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,19 @@ def sections() -> dict[str, type]:
     """Return the class of each target's own settings, where it has some."""
     modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names()}
     return {name: module.Options for name, module in modules.items() if hasattr(module, "Options")}
+
+
+def columns() -> dict[str, tuple[str, Mapping[str, object]]]:
+    """Return each column of the grid: its target, and the settings that make it.
+
+    A module names its columns in `COLUMNS`; a target without has one, of its own name.
+    """
+    found: dict[str, tuple[str, Mapping[str, object]]] = {}
+    for name in names():
+        module = importlib.import_module(f"{__name__}.{name}")
+        own: Mapping[str, Mapping[str, object]] = getattr(module, "COLUMNS", {name: {}})
+        found |= {column: (name, flags) for column, flags in own.items()}
+    return found
 
 
 def check(name: str) -> str:

@@ -27,6 +27,13 @@ class Options:
     )
 
 
+#: The columns of the grid: a class of workers each.
+COLUMNS = {
+    f"gunicorn-{worker}": {"gunicorn.worker": worker}
+    for worker in ("gthread", "sync", "gevent", "asgi")
+}
+
+
 def create(context: Context) -> "Gunicorn":
     """Return the target."""
     return Gunicorn(context)

@@ -55,6 +55,8 @@ contract: environment  ## Run the contract on every target that this machine can
 	@$(PYTEST) tests/targets
 controls: environment  ## Show that each check turns red on its bad configuration
 	@$(PYTEST) tests/controls
+prove:  ## Prove every column at full size and keep the reports in docs/grid (COLUMN=gunicorn-sync)
+	@./moor prove $(COLUMN)
 environment:  ## Make the environment of the tools in .venv
 	@MOORINGS_DEV=1 ./moor --only-environment
 docs: environment  ## Write the pages of docs/ that are made from the code
@@ -72,4 +74,4 @@ help:  ## Show this help
 	@printf '\nTARGET: $(TARGETS)\n'
 
 .PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) reload config \
-  test lint unit contract controls environment docs picture lock help
+  test lint unit contract controls prove environment docs picture lock help

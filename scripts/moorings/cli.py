@@ -11,6 +11,7 @@ import click
 
 from moorings import deployment, lifecycle, local, logfile, report, targets, ui, words
 from moorings.contract.command import check
+from moorings.contract.prove import prove
 from moorings.deployment import Deployment
 from moorings.errors import MoorError, UsageError, of_system
 from moorings.flags import DEFAULT_TARGET, setting_options, target_argument, values
@@ -205,6 +206,7 @@ def list_targets() -> None:
 
 
 moor.add_command(check)
+moor.add_command(prove)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

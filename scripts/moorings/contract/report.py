@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from moorings.contract import host
 from moorings.contract.column import Column
 from moorings.contract.outcome import Outcome, Verdict
 from moorings.errors import MoorError
@@ -50,6 +51,7 @@ class Record:
             "commit": release[1],
             "size": self.column.size,
             "started": self.started,
+            "machine": host.facts(self.column.target_name),
             "checks": [_entry(verdict) for verdict in self.verdicts],
         }
 

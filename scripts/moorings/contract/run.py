@@ -11,7 +11,7 @@ import pytest
 
 from moorings import deployment, targets, ui
 from moorings.contract import registry
-from moorings.contract.column import Column, Live, Own
+from moorings.contract.column import Column, Live, Own, Size
 from moorings.contract.outcome import Limit, Verdict
 from moorings.contract.registry import Check
 from moorings.contract.report import Record
@@ -35,6 +35,7 @@ class Run:
     url: str = ""
     jaeger: str = ""
     tamper: Tamper = HEALTHY
+    full: bool = False
 
     def checks(self) -> list[Check]:
         """Return the checks that are asked for.
@@ -69,7 +70,8 @@ class Run:
         yard = Yard(self.target, ROOT, os.environ, self.flags, self.tamper)
         yard.sweep()
         name, limits = yard.plain.target.column, _limits(self.target)
-        return Own(name, self.target, "ci", limits=limits, yard=yard)
+        size: Size = "full" if self.full else "ci"
+        return Own(name, self.target, size, limits=limits, yard=yard)
 
 
 def _limits(target: str) -> Mapping[str, Limit]:

@@ -36,6 +36,10 @@ $(TARGETS:%=deploy-%): deploy-%:  ## Deploy the app on target %
 	@./moor deploy $*
 $(TARGETS:%=check-%): check-%:  ## Prove target % by the contract
 	@./moor check $*
+releases:  ## List the releases: what serves, what is kept, what failed
+	@./moor releases $(TARGET)
+rollback:  ## Go back to the release before, or to VERSION
+	@./moor rollback $(TARGET) $(VERSION)
 reload:  ## Take changed settings into the running app, checked first
 	@./moor reload $(TARGET)
 config:  ## Show every setting and its value
@@ -73,5 +77,5 @@ help:  ## Show this help
 	    printf "  %-14s %s\n", n, d}' $(firstword $(MAKEFILE_LIST))
 	@printf '\nTARGET: $(TARGETS)\n'
 
-.PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) reload config \
-  test lint unit contract controls prove environment docs picture lock help
+.PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) \
+  releases rollback reload config test lint unit contract controls prove environment docs picture lock help

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from moorings import deployment, lifecycle, local, logfile, report, targets, ui, words
+from moorings import deployment, local, logfile, report, targets, ui, words
 from moorings.contract.command import check
 from moorings.contract.prove import prove
 from moorings.deployment import Deployment
@@ -83,6 +83,40 @@ def deploy(target: str, is_local: bool, **options: Any) -> None:
 
 
 @moor.command()
+@click.argument("target", default=DEFAULT_TARGET, metavar="[TARGET]")
+@click.argument("version", default="", metavar="[VERSION]")
+@dry_run
+@setting_options
+def rollback(target: str, version: str, **options: Any) -> None:
+    """Go back to a release that is kept: VERSION, or what served before the live one.
+
+    Nothing is built or migrated; the settings are those of now.
+
+    \b
+    Example:
+      moor rollback
+      moor rollback gunicorn 4b6e64a8fc27
+    """
+    if not version and target not in targets.names():
+        target, version = DEFAULT_TARGET, target
+    made = _open(target, options)
+    report.deployed(made, made.rollback(version))
+
+
+@moor.command()
+@target_argument
+@setting_options
+def releases(target: str, **options: Any) -> None:
+    """List the releases: what serves, what can be gone back to, what failed.
+
+    \b
+    Example:
+      moor releases
+    """
+    report.releases(_open(target, options, looks_only=True))
+
+
+@moor.command()
 @target_argument
 @dry_run
 @setting_options
@@ -94,7 +128,7 @@ def reload(target: str, **options: Any) -> None:
       moor reload gunicorn --workers 4
     """
     made = _open(target, options)
-    lifecycle.reload(made.target, made.reloaded(), made.lock)
+    made.reload()
     if not made.context.runner.dry:
         ui.good("the running app has the new settings")
 
@@ -234,5 +268,5 @@ def main() -> None:
         ui.error(of_system(problem))
         sys.exit(MoorError.exit_code)
     except click.Abort:
-        ui.warn("stopped; what had been begun was undone")
+        ui.warn("stopped")
         sys.exit(130)

@@ -5,8 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import layout, lifecycle, machine, neighbours, service, settings, targets, ui, users
+from moorings import (
+    history,
+    layout,
+    lifecycle,
+    machine,
+    neighbours,
+    service,
+    settings,
+    targets,
+    ui,
+    users,
+)
 from moorings.errors import CommandError, MoorError, NotReadyError
+from moorings.history import Change, Entry, History
 from moorings.layout import Layout
 from moorings.lock import Lock
 from moorings.runner import LocalRunner, Runner
@@ -64,20 +76,46 @@ class Deployment:
 
     def plan(self) -> lifecycle.Plan:
         """Return how a deploy of it goes about it."""
+        dry = self.context.runner.dry
         return lifecycle.Plan(
             lock=self.lock,
+            history=self.history,
             migrate=service.migrate_command(self.settings),
             boot_timeout=self.settings.server.boot_timeout,
-            prove=lifecycle.unproved if self.context.runner.dry else lifecycle.prove,
+            prove=lifecycle.unproved if dry else lifecycle.prove,
+            window=0 if dry else lifecycle.ALIVE,
         )
 
-    def deploy(self) -> bool:
-        """Deploy the working tree; tell whether anything had to be done."""
+    @property
+    def history(self) -> History:
+        """Its record of releases, and its audit lines."""
+        return History(self.layout.home, self.context.runner.dry)
+
+    def kept(self) -> list[Entry]:
+        """Return the releases that can be started without a build, newest first."""
+        built = self.target.built()
+        return [one for one in self.history.entries() if not one.failed and one.version in built]
+
+    def deploy(self) -> Change | None:
+        """Deploy the working tree; None where it runs already."""
         return lifecycle.deploy(self.target, self.release(), self.plan())
+
+    def rollback(self, wanted: str = "") -> Change | None:
+        """Go back to a release that is kept, under the settings as they are now.
+
+        :param wanted: its version or how that begins; empty: what served before the live one.
+        :raises MoorError: where there is none such.
+        """
+        chosen = history.choose(self.kept(), self.target.live(), wanted)
+        return lifecycle.rollback(self.target, self._configured(chosen.release), self.plan())
+
+    def reload(self) -> None:
+        """Take changed settings into the live release."""
+        lifecycle.reload(self.target, self.reloaded(), self.plan())
 
     def down(self, volumes: bool = False) -> None:
         """Remove all of it; data, and the secrets that belong to it, are kept unless told."""
-        lifecycle.down(self.target, self.lock, volumes)
+        lifecycle.down(self.target, self.plan(), volumes)
         self.jaeger.stop(volumes)
         if volumes:
             self.context.runner.remove(self.layout.home)

@@ -1,12 +1,14 @@
-"""Deploy, reload, down: the policy, written once from a target's primitives."""
+"""Deploy, rollback, reload, down: the policy, written once from a target's primitives."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from moorings import logfile, probe, ui
 from moorings.contract import smoke
 from moorings.errors import MoorError, NeedError, NotReadyError
+from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
 from moorings.target import Need, Release, Target
@@ -20,16 +22,19 @@ class Plan:
     """How a deploy goes about it."""
 
     lock: Lock
+    history: History
     migrate: str
     """The app's command, empty where it has none."""
     boot_timeout: float
     """Seconds."""
     prove: Callable[[Target, Release, float], None]
     """The proof before the switch; a control of the contract leaves it out."""
+    window: float = ALIVE
+    """Seconds for which a proved release must stay alive before clients reach it."""
 
 
-def deploy(target: Target, release: Release, plan: Plan) -> bool:
-    """Put a release in place of the live one; tell whether anything had to be done.
+def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
+    """Put a release in place of the live one; None where it runs already.
 
     The live release is not touched until the new one is proved. On any failure, Ctrl-C
     included, the new one is removed and the first error is raised.
@@ -37,14 +42,35 @@ def deploy(target: Target, release: Release, plan: Plan) -> bool:
     with plan.lock.held(f"deploy {release.version}"):
         old = target.live()
         if old == release:
-            return False
+            return None
         require(target.needs())
         ui.say(f"Release {release.version} on {target.column}", style="bold")
-        _make(target, release, plan)
-        _bring_up(target, release, plan)
-        if old is not None:
-            target.retire(old)
-        return True
+        with plan.history.change("deploy", old, release) as change:
+            with _undone(target, release, plan):
+                _make(target, release, plan, change)
+                _bring_up(target, release, plan, change)
+            _settle(target, old, release, plan, change)
+        return change
+
+
+def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
+    """Put a release that is kept in place of the live one: no build, no migration, same proof.
+
+    None where it runs already.
+    """
+    with plan.lock.held(f"rollback to {release.version}"):
+        old = target.live()
+        if old is not None and old.version == release.version:
+            return None
+        require(target.needs())
+        ui.say(f"Back to release {release.version} on {target.column}", style="bold")
+        with plan.history.change("rollback", old, release) as change:
+            with _undone(target, release, plan):
+                with change.part("check"):
+                    _accepted(target, release)
+                _bring_up(target, release, plan, change)
+            _settle(target, old, release, plan, change)
+        return change
 
 
 def require(needs: list[Need]) -> None:
@@ -57,33 +83,84 @@ def require(needs: list[Need]) -> None:
             raise NeedError(need.what, hint=need.how)
 
 
-def _make(target: Target, release: Release, plan: Plan) -> None:
-    target.build(release)
+@contextmanager
+def _undone(target: Target, release: Release, plan: Plan) -> Iterator[None]:
+    """Take the new release away again where it does not come to serve."""
+    built = target.built()
     try:
-        if plan.migrate:
-            target.migrate(release, plan.migrate)
+        yield
     except BaseException as problem:
-        if isinstance(problem, MoorError):
-            said = problem.log.strip().splitlines()
-            problem.fact = f"the migration failed: {said[-1] if said else problem.fact}"
-            problem.hint = problem.hint or _kept(target)
         target.retire(release)
+        if isinstance(problem, Exception):
+            plan.history.failed(release)
+        if release.version not in built and target.live() != release:
+            target.remove(release.version)
         raise
 
 
-def _bring_up(target: Target, release: Release, plan: Plan) -> None:
+def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:
+    with change.part("build"):
+        target.build(release)
+    if not plan.migrate:
+        return
     try:
-        target.start(release)
+        with change.part("migrate"), ui.working("Migrating the database"):
+            target.migrate(release, plan.migrate)
+    except MoorError as problem:
+        problem.fact = f"the migration failed: {_last_word(problem)}"
+        problem.hint = problem.hint or _kept(target)
+        raise
+
+
+def _accepted(target: Target, release: Release) -> None:
+    """Ask the old release before anything of it starts whether it can run on newer data."""
+    try:
+        with ui.working(f"Asking release {release.version} whether it knows the data"):
+            target.accepts(release)
+    except MoorError as problem:
+        problem.fact = f"release {release.version} refuses: {_last_word(problem)}"
+        problem.hint = problem.hint or _kept(target, "choose another: ./moor releases")
+        raise
+
+
+def _last_word(problem: MoorError) -> str:
+    said = problem.log.strip().splitlines()
+    return said[-1] if said else problem.fact
+
+
+def _bring_up(target: Target, release: Release, plan: Plan, change: Change) -> None:
+    try:
         with ui.working(f"Proving release {release.version}"):
-            plan.prove(target, release, plan.boot_timeout)
-        target.switch(release)
+            with change.part("proof"):
+                target.start(release)
+                plan.prove(target, release, plan.boot_timeout)
+            with change.part("window"):
+                stays_alive(target, release, plan.window)
+        if plan.window:
+            ui.good(f"release {release.version} is ready and stays alive")
+        with change.part("switch"):
+            target.switch(release)
     except MoorError as problem:
         _explain(problem, target, release)
-        target.retire(release)
         raise
-    except BaseException:
-        target.retire(release)
+
+
+def _settle(
+    target: Target, old: Release | None, release: Release, plan: Plan, change: Change
+) -> None:
+    """Record the release that has taken over, drain the old one, remove what is too old."""
+    change.took_over = True
+    plan.history.served(release, old)
+    try:
+        if old is not None:
+            with change.part("drain"):
+                target.retire(old)
+    except (KeyboardInterrupt, SystemExit):
+        ui.warn(f"release {release.version} had taken over; the old one drains by itself")
         raise
+    if not plan.history.dry:
+        for version in target.built() - plan.history.versions() - {release.version}:
+            target.remove(version)
 
 
 def _explain(problem: MoorError, target: Target, release: Release) -> None:
@@ -96,15 +173,15 @@ def _explain(problem: MoorError, target: Target, release: Release) -> None:
     problem.hint = problem.hint or _kept(target)
 
 
-def _kept(target: Target) -> str:
+def _kept(target: Target, then: str = "mend it and deploy again") -> str:
     live = target.live()
     if live is None:
-        return "mend it and deploy again; nothing was left running"
-    return f"mend it and deploy again; release {live.version} was not touched and serves on"
+        return f"{then}; nothing was left running"
+    return f"{then}; release {live.version} was not touched and serves on"
 
 
 def prove(target: Target, release: Release, timeout: float) -> None:
-    """See that a started release is ready, passes the contract's first checks, and stays alive.
+    """See that a started release is ready and passes the contract's first checks.
 
     :param timeout: seconds within which it must be ready.
     :raises MoorError: saying what was seen instead.
@@ -112,8 +189,6 @@ def prove(target: Target, release: Release, timeout: float) -> None:
     url = target.prove_url(release)
     _ready(target, release, url, timeout)
     smoke.prove(url, release, target.column)
-    stays_alive(target, release, ALIVE)
-    ui.good(f"release {release.version} is ready and stays alive")
 
 
 def unproved(target: Target, release: Release, timeout: float) -> None:
@@ -150,9 +225,9 @@ def stays_alive(target: Target, release: Release, seconds: float, clock: Clock =
         clock.sleep(0.2)
 
 
-def reload(target: Target, release: Release, lock: Lock) -> None:
+def reload(target: Target, release: Release, plan: Plan) -> None:
     """Take changed settings into the live release."""
-    with lock.held("reload"):
+    with plan.lock.held("reload"), plan.history.change("reload", release, release):
         try:
             target.reload(release)
         except MoorError as problem:
@@ -160,7 +235,12 @@ def reload(target: Target, release: Release, lock: Lock) -> None:
             raise
 
 
-def down(target: Target, lock: Lock, volumes: bool = False) -> None:
+def down(target: Target, plan: Plan, volumes: bool = False) -> None:
     """Drain and remove a deployment; fine when nothing is up."""
-    with lock.held("down"):
-        target.down(volumes)
+    with plan.lock.held("down"):
+        old = target.live()
+        if old is None:
+            target.down(volumes)
+            return
+        with plan.history.change("down", old, None):
+            target.down(volumes)

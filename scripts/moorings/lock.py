@@ -4,7 +4,6 @@ The kernel drops the lock when its holder dies, so a dead holder never blocks an
 """
 
 import fcntl
-import getpass
 import json
 import os
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from moorings import probe, ui
+from moorings import probe, ui, users
 from moorings.errors import LockedError
 
 
@@ -35,7 +34,7 @@ class Lock:
         with self.file.open("a+") as stream:
             self._take(stream)
             stream.truncate(0)
-            json.dump({"pid": os.getpid(), "user": _user(), "doing": doing,
+            json.dump({"pid": os.getpid(), "user": users.operator(), "doing": doing,
                        "since": time.strftime("%H:%M:%S")}, stream)  # fmt: skip
             stream.flush()
             yield
@@ -77,11 +76,3 @@ def taken(stream: TextIO) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a number that no account has.
-        return f"uid {os.getuid()}"

@@ -1,8 +1,7 @@
 """Releases on this host: folders with their code, and the environments they run in."""
 
 import shutil
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from moorings import service, tree, ui, users
@@ -17,6 +16,7 @@ class HostReleases:
     context: Context
     server: str
     """The target's name, which is also its lock file's and its folder's below deploy/."""
+    _environments: dict[str, Path] = field(default_factory=dict)
 
     def version(self) -> Release:
         """Name the version by the app, and by this repository where the app is another's."""
@@ -37,18 +37,25 @@ class HostReleases:
 
     def build(self, release: Release) -> None:
         """Copy the code to a folder of its own, whole or not at all, and make its environment."""
-        ui.good(f"environment {self.environment}")
         place = self.folder(release)
-        if place.exists() or self.context.runner.dry:
-            return
+        if not place.exists() and not self.context.runner.dry:
+            self._copy(place)
+            ui.good(f"built {place}")
+        ui.good(f"environment {self.environment(release)}")
+
+    def _copy(self, place: Path) -> None:
         fresh = place.with_name(f"{place.name}.new")
+        # A run that was killed left it half made.
         shutil.rmtree(fresh, ignore_errors=True)
-        tree.copy(self.context.settings.root, self._parts(), fresh)
-        if not service.is_sample(self.context.settings):
-            tree.copy(service.app_folder(self.context.settings), ["."], fresh / "app")
-            self._keep_instance(fresh / "app")
-        fresh.replace(place)
-        ui.good(f"built {place}")
+        try:
+            tree.copy(self.context.settings.root, self._parts(), fresh)
+            if not service.is_sample(self.context.settings):
+                tree.copy(service.app_folder(self.context.settings), ["."], fresh / "app")
+                self._keep_instance(fresh / "app")
+            fresh.replace(place)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
 
     def _keep_instance(self, app: Path) -> None:
         """Let Flask's instance folder, where an app may write, outlive the release.
@@ -66,28 +73,52 @@ class HostReleases:
             users.own(path, self.context.user)
         brought.symlink_to(kept)
 
-    def remove(self, release: Release) -> None:
-        """Remove the code of a release."""
-        self.context.runner.remove(self.folder(release))
+    def built(self) -> set[str]:
+        """Return the versions whose code is here."""
+        folder = self.context.layout.releases
+        return {one.name for one in folder.iterdir()} if folder.is_dir() else set()
 
-    @cached_property
-    def environment(self) -> Path:
-        """Return the virtual environment for the app and its server, making it if need be."""
-        settings, layout = self.context.settings, self.context.layout
-        made = Environments(layout.environments, self.context.runner, self.context.user)
-        locks = settings.root / "service" / "requirements"
-        names = ["runtime.txt", f"{self.server}.txt"]
+    def remove(self, version: str) -> None:
+        """Remove the code of a release."""
+        self.context.runner.remove(self.context.layout.releases / version)
+
+    def environment(self, release: Release) -> Path:
+        """Return the virtual environment for the app and its server, making it if need be.
+
+        What is installed is what the release itself locks: the checkout may have gone on.
+        """
+        if release.version not in self._environments:
+            layout, place = self.context.layout, self.folder(release)
+            # A dry run builds nothing: there the checkout says what a build would copy.
+            locks, own = self._locks(place) if place.is_dir() else self._locks_of_checkout()
+            made = Environments(layout.environments, self.context.runner, self.context.user)
+            self._environments[release.version] = made.of(locks, own)
+        return self._environments[release.version]
+
+    def _locks(self, place: Path) -> tuple[list[Path], Path | None]:
+        app = place / "app"
+        if not app.is_dir():
+            return self._named(place, sample=True), None
+        own = app / "requirements.txt"
+        return self._named(place, sample=not own.is_file()), own if own.is_file() else None
+
+    def _locks_of_checkout(self) -> tuple[list[Path], Path | None]:
+        settings = self.context.settings
         own = None if service.is_sample(settings) else service.requirements(settings)
-        if own is None:
-            names.insert(0, "base.txt")
-        return made.of([locks / name for name in names], own)
+        return self._named(settings.root, sample=own is None), own
+
+    def _named(self, root: Path, sample: bool) -> list[Path]:
+        """Return the lock files: the sample's packages also serve an app that names none."""
+        names = ["base"] if sample else []
+        locks = root / "service" / "requirements"
+        return [locks / f"{name}.txt" for name in (*names, "runtime", self.server)]
 
     def environ(self, release: Release) -> dict[str, str]:
         """Return the whole environment of a process of a release."""
         code = self.folder(release)
         sample = service.is_sample(self.context.settings)
         paths = [code / "service"] if sample else [code / "service", code / "app"]
-        return service.process_environment(release.env, paths, self.environment)
+        return service.process_environment(release.env, paths, self.environment(release))
 
     def work_folder(self, release: Release) -> Path:
         """Return the folder that the app's processes start in: the app's own."""
@@ -99,6 +130,19 @@ class HostReleases:
         self.context.runner.run(
             service.words(command),
             timeout=600,
+            cwd=self.work_folder(release),
+            env=self.environ(release),
+            user=self.context.user,
+        )
+
+    def accepts(self, release: Release) -> None:
+        """Ask the app's READY once, in a process of the release, whether it can run on the data.
+
+        :raises CommandError: with what it says.
+        """
+        self.context.runner.run(
+            ["python", "-m", "runtime.ready", str(self.context.settings.server.boot_timeout)],
+            timeout=self.context.settings.server.boot_timeout + 30,
             cwd=self.work_folder(release),
             env=self.environ(release),
             user=self.context.user,

@@ -8,6 +8,7 @@ from rich.text import Text
 from moorings import machine, traceview, ui
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
+from moorings.history import Change, Entry
 from moorings.settings import Settings
 from moorings.target import Instance, Target
 from moorings.tracing import Trace, Traces
@@ -16,17 +17,52 @@ from moorings.tracing import Trace, Traces
 NOT_RUNNING = 3
 
 
-def deployed(made: Deployment, changed: bool) -> None:
-    """Say how a deploy ended."""
+def deployed(made: Deployment, change: Change | None) -> None:
+    """Say how a deploy or a rollback ended."""
     if made.context.runner.dry:
         return
     live = made.target.live()
     version = live.version if live else ""
-    if not changed:
+    if change is None:
         ui.good(f"release {version} runs already; nothing to do")
     else:
         ui.good(f"release {version} serves")
+        ui.say(f"  took    {_took(change)}")
     ui.say(f"  app     {made.target.endpoints().app}")
+
+
+def _took(change: Change) -> str:
+    """Tell the work from the waiting that is meant."""
+    waits = [
+        f"{change.seconds[name]:.1f} s {what}" for name, what in _WAITS if name in change.seconds
+    ]
+    return ", ".join([f"{change.work:.1f} s", *waits])
+
+
+_WAITS = (("window", "proving window"), ("drain", "drain of the old release"))
+
+
+def releases(made: Deployment) -> None:
+    """List the releases, newest first."""
+    entries, built, live = made.history.entries(), made.target.built(), made.target.live()
+    if not entries:
+        ui.say("no release yet")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("version", "commit", "when", "by", "state"):
+        table.add_column(title)
+    for one in entries:
+        state = _state(one, built, live.version if live else "")
+        table.add_row(one.version, one.commit[:12], one.at, one.by, state)
+    ui.show(table)
+
+
+def _state(entry: Entry, built: set[str], live: str) -> str:
+    if entry.version == live:
+        return "live"
+    if entry.failed:
+        return "failed"
+    return "kept" if entry.version in built else "removed"
 
 
 def addresses(made: Deployment) -> None:

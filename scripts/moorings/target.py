@@ -87,8 +87,17 @@ class Target(Protocol):
     def build(self, release: Release) -> None:
         """Make the artefact; start nothing."""
 
+    def built(self) -> set[str]:
+        """The versions whose artefact is here, so that they can be started without a build."""
+
+    def remove(self, version: str) -> None:
+        """Remove the artefact of a release that does not run. Fine when there is none."""
+
     def migrate(self, release: Release, command: str) -> None:
         """Run the app's migrations in the built release, to their end."""
+
+    def accepts(self, release: Release) -> None:
+        """See that a built release can run on the data as they are; its last line says why not."""
 
     def start(self, release: Release) -> None:
         """Start it beside the live one, not yet reachable by clients."""
@@ -103,7 +112,7 @@ class Target(Protocol):
         """Make clients reach this one."""
 
     def retire(self, release: Release) -> None:
-        """Announce the drain, drain, remove. Fine when nothing of it is there."""
+        """Announce the drain, drain, stop; the artefact stays. Fine when nothing of it runs."""
 
     def live(self) -> Release | None:
         """The release that clients reach, as far as it really runs."""

@@ -1,7 +1,9 @@
 """Who runs what: as root, an unprivileged system user; else the operator."""
 
+import getpass
 import os
 import pwd
+import socket
 from pathlib import Path
 
 from moorings import machine
@@ -14,6 +16,20 @@ SYSTEM_USER = "moorings"
 def is_root() -> bool:
     """Tell whether this process may start others under another user."""
     return os.geteuid() == 0
+
+
+def operator() -> str:
+    """Name whoever runs moor; with sudo, the one who called it."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that no account has.
+        return f"uid {os.getuid()}"
+
+
+def operator_and_host() -> str:
+    """Name whoever runs moor, and from where: `user@host`."""
+    return f"{operator()}@{socket.gethostname()}"
 
 
 def service_user(runner: Runner, state_root: Path, make: bool) -> User | None:

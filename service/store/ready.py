@@ -27,6 +27,12 @@ class NotReady(Exception):
     """Says in one sentence what is missing."""
 
 
+class NeverReady(NotReady):
+    """Says why this release cannot run on this database, however long it waits."""
+
+    permanent = True
+
+
 @dataclass(frozen=True)
 class Schema:
     """`refusal` says why this release cannot run on a schema that is past it."""
@@ -55,7 +61,7 @@ def check() -> None:
 
 def _judge(found: Schema) -> None:
     if found.refusal:
-        raise NotReady(found.refusal)
+        raise NeverReady(found.refusal)
     if found.behind:
         raise NotReady(
             f"the schema is at {found.current or 'nothing'}, this release expects {found.head}; "

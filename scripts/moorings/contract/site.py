@@ -99,11 +99,12 @@ class Site:
         if tamper.restarts:
             self.stop()
         prove = (lifecycle.prove if proof else briefly) if tamper.proved else lifecycle.unproved
-        plan = replace(self.deployment.plan(), prove=prove)
+        window = lifecycle.ALIVE if prove is lifecycle.prove else 0
+        plan = replace(self.deployment.plan(), prove=prove, window=window)
         release = self.deployment.release()
-        changed = lifecycle.deploy(self.target, release, plan)
+        change = lifecycle.deploy(self.target, release, plan)
         self.release = release
-        return changed
+        return change is not None
 
     def coming(self, flags: Mapping[str, object]) -> Release:
         """Return the release that a deploy with these settings would bring."""
@@ -115,12 +116,11 @@ class Site:
             self.deploy(flags, proof=False)
             return
         self.deployment = self._open(flags)
-        made = self.deployment
-        lifecycle.reload(made.target, made.reloaded(), made.lock)
+        self.deployment.reload()
 
     def stop(self) -> None:
         """Drain and stop the app, as `moor down` does."""
-        lifecycle.down(self.target, self.deployment.lock)
+        lifecycle.down(self.target, self.deployment.plan())
 
     def pids(self) -> set[int]:
         """Return the process ids of what serves."""

@@ -89,6 +89,18 @@ class Gunicorn:
         """Make the folder and the environment of the release."""
         self.releases.build(release)
 
+    def built(self) -> set[str]:
+        """Return the versions that can be started without a build."""
+        return self.releases.built()
+
+    def remove(self, version: str) -> None:
+        """Remove the code of a release."""
+        self.releases.remove(version)
+
+    def accepts(self, release: Release) -> None:
+        """Let the release say whether it can run on the data."""
+        self.releases.accepts(release)
+
     def migrate(self, release: Release, command: str) -> None:
         """Run the migrations of the release."""
         self.releases.migrate(release, command)
@@ -114,7 +126,7 @@ class Gunicorn:
 
     def _launch(self, release: Release) -> Launch:
         conf = self.releases.folder(release) / "deploy" / "gunicorn" / "gunicorn.conf.py"
-        gunicorn = self.releases.environment / "bin" / "gunicorn"
+        gunicorn = self.releases.environment(release) / "bin" / "gunicorn"
         return Launch(
             argv=[str(gunicorn), "--config", str(conf)],
             env={**self.releases.environ(release), "WORKER_CLASS": self.options.worker},
@@ -162,9 +174,6 @@ class Gunicorn:
         """Stop the candidate; drain what still serves another release than the live one."""
         self._stop_candidate()
         self.running.retire_others()
-        found = self.running.release()
-        if found is None or found.version != release.version:
-            self.releases.remove(release)
 
     def live(self) -> Release | None:
         """Return the release that clients reach, if it runs."""

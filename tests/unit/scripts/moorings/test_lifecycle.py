@@ -7,6 +7,7 @@ import pytest
 
 from moorings import lifecycle
 from moorings.errors import BuildError, CommandError, LockedError, MoorError, NeedError
+from moorings.history import History
 from moorings.lifecycle import Plan
 from moorings.lock import Lock
 from moorings.target import Need, Release
@@ -26,6 +27,7 @@ class Recorder:
         self._fails = fails
         self.error: BaseException = BuildError("broken")
         self.missing: list[Need] = []
+        self.here = {"old"}
 
     def __getattr__(self, primitive: str) -> Callable[..., None]:
         def call(*arguments: object) -> None:
@@ -34,7 +36,11 @@ class Recorder:
             if primitive == self._fails:
                 raise self.error
             if primitive == "switch":
-                self._live = NEW
+                self._live = arguments[0]
+            if primitive == "build":
+                self.here.add(words[0])
+            if primitive == "remove":
+                self.here.discard(words[0])
 
         return call
 
@@ -43,6 +49,9 @@ class Recorder:
 
     def needs(self) -> list[Need]:
         return self.missing
+
+    def built(self) -> set[str]:
+        return set(self.here)
 
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         return "last words"
@@ -53,12 +62,15 @@ def plan(tmp_path: Path, proved: BaseException | None = None) -> Plan:
         if proved:
             raise proved
 
-    return Plan(Lock(tmp_path / "lock"), "migrate it", boot_timeout=1, prove=prove)
+    lock, record = Lock(tmp_path / "lock"), History(tmp_path)
+    if not record.entries():
+        record.served(OLD, None)
+    return Plan(lock, record, "migrate it", boot_timeout=1, prove=prove, window=0)
 
 
 def test_a_good_release_takes_over_in_order(tmp_path: Path) -> None:
     target = Recorder()
-    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is True
+    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is not None
     assert target.calls == [
         "build new",
         "migrate new migrate it",
@@ -70,13 +82,13 @@ def test_a_good_release_takes_over_in_order(tmp_path: Path) -> None:
 
 def test_another_configuration_of_the_same_version_retires_the_old_one(tmp_path: Path) -> None:
     target = Recorder(live=Release("new", "", "other settings"))
-    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is True
+    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is not None
     assert target.calls[-2:] == ["switch new", "retire new"]
 
 
 def test_the_same_release_changes_nothing(tmp_path: Path) -> None:
     target = Recorder(live=NEW)
-    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is False
+    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is None
     assert target.calls == []
 
 
@@ -85,7 +97,7 @@ def test_one_that_is_not_proved_never_takes_traffic(tmp_path: Path, error: BaseE
     target = Recorder()
     with pytest.raises(type(error)):
         lifecycle.deploy(target, NEW, plan(tmp_path, proved=error))
-    assert target.calls[-1] == "retire new"
+    assert target.calls[-2:] == ["retire new", "remove new"]
     assert not any(call.startswith("switch") for call in target.calls)
 
 
@@ -111,7 +123,7 @@ def test_a_failed_migration_says_its_last_line(tmp_path: Path) -> None:
         lifecycle.deploy(target, NEW, plan(tmp_path))
     assert caught.value.fact == "the migration failed: no such table: carts"
     assert "release old was not touched" in caught.value.hint
-    assert target.calls[-1] == "retire new"
+    assert target.calls[-2:] == ["retire new", "remove new"]
 
 
 def test_a_missing_need_stops_it_before_any_work(tmp_path: Path) -> None:
@@ -133,3 +145,81 @@ def test_the_lock_is_free_after_a_failure(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(MoorError, match="no"):
             lifecycle.deploy(Recorder(), NEW, chosen)
+
+
+def states(chosen: Plan) -> list[tuple[str, bool]]:
+    return [(one.version, one.failed) for one in chosen.history.entries()]
+
+
+def test_it_is_recorded_and_timed(tmp_path: Path) -> None:
+    chosen = plan(tmp_path)
+    change = lifecycle.deploy(Recorder(), NEW, chosen)
+    assert change is not None
+    assert set(change.seconds) == {
+        "build", "migrate", "proof", "window", "switch", "drain", "total"
+    }  # fmt: skip
+    assert states(chosen) == [("new", False), ("old", False)]
+    assert chosen.history.entries()[0].before == "old"
+    assert chosen.history.last()["outcome"] == "done"
+
+
+def test_a_failed_one_is_recorded_as_that(tmp_path: Path) -> None:
+    chosen = plan(tmp_path, proved=MoorError("no"))
+    with pytest.raises(MoorError):
+        lifecycle.deploy(Recorder(), NEW, chosen)
+    assert states(chosen) == [("new", True), ("old", False)]
+    assert chosen.history.last()["outcome"] == "failed: no"
+
+
+def test_a_kept_release_that_fails_again_keeps_its_code(tmp_path: Path) -> None:
+    target = Recorder(live=NEW)
+    target.here.add("new")
+    other = Release("old", "", "other settings")
+    with pytest.raises(MoorError):
+        lifecycle.deploy(target, other, plan(tmp_path, proved=MoorError("no")))
+    assert target.here == {"old", "new"}
+
+
+def test_what_is_older_than_five_releases_goes(tmp_path: Path) -> None:
+    target, chosen = Recorder(), plan(tmp_path)
+    target.here.add("unknown")
+    for name in "abcde":
+        lifecycle.deploy(target, Release(name, "", "b"), chosen)
+    assert target.here == set("abcde")
+
+
+def test_a_rollback_neither_builds_nor_migrates(tmp_path: Path) -> None:
+    target = Recorder(live=NEW)
+    assert lifecycle.rollback(target, OLD, plan(tmp_path)) is not None
+    assert target.calls == ["accepts old", "start old", "switch old", "retire new"]
+
+
+def test_a_release_that_does_not_know_the_data_is_not_started(tmp_path: Path) -> None:
+    target = Recorder(live=NEW, fails="accepts")
+    target.error = CommandError("ended with status 1", log="the schema is past it by 0009\n")
+    with pytest.raises(CommandError) as caught:
+        lifecycle.rollback(target, OLD, plan(tmp_path))
+    assert caught.value.fact == "release old refuses: the schema is past it by 0009"
+    assert "release new was not touched" in caught.value.hint
+    assert not any(call.startswith(("start", "switch", "remove")) for call in target.calls)
+
+
+def test_a_rollback_to_the_live_one_changes_nothing(tmp_path: Path) -> None:
+    target = Recorder()
+    other = Release("old", "", "other settings")
+    assert lifecycle.rollback(target, other, plan(tmp_path)) is None
+    assert target.calls == []
+
+
+def test_ctrl_c_in_the_drain_leaves_the_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, chosen = Recorder(fails="retire"), plan(tmp_path)
+    target.error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle.deploy(target, NEW, chosen)
+    assert target.live() == NEW
+    assert target.here == {"old", "new"}
+    assert states(chosen)[0] == ("new", False)
+    assert chosen.history.last()["outcome"] == "done, stopped in the drain"
+    assert "release new had taken over" in capsys.readouterr().err

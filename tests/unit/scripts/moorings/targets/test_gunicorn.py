@@ -49,7 +49,7 @@ def test_the_candidate_is_started_on_a_private_port(root: Path, runner) -> None:
     made.start(RELEASE)
     (command,) = runner.ran
     code = root.parent / "state" / "x" / "releases" / "v1"
-    environment = made.releases.environment
+    environment = made.releases.environment(RELEASE)
     assert list(command.argv) == [
         f"{environment}/bin/gunicorn",
         "--config",
@@ -68,7 +68,7 @@ def test_the_migration_runs_by_the_app_s_rights_in_its_environment(root: Path, r
     made.migrate(RELEASE, "python -m store.migrate --head 'a b'")
     (command,) = runner.ran
     assert list(command.argv) == ["python", "-m", "store.migrate", "--head", "a b"]
-    assert command.env["PATH"].startswith(f"{made.releases.environment}/bin:")
+    assert command.env["PATH"].startswith(f"{made.releases.environment(RELEASE)}/bin:")
     assert "HOME" not in command.env
 
 

@@ -23,6 +23,8 @@ with errors_in_one_line():
 
 def _closing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
     """Close the answer at its end, which asgiref does not do: the span would stay open."""
+    # asgiref has read the body to its end: one of unknown length is not an empty one.
+    environ["wsgi.input_terminated"] = True
     body = wsgi.application(environ, start_response)
     try:
         yield from body

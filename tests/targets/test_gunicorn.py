@@ -1,6 +1,6 @@
-"""The contract on Gunicorn with gthread workers."""
+"""The contract on Gunicorn."""
 
-from moorings.contract.run import Run
-from moorings.contract.suite import record, test_check  # noqa: F401
+from moorings.contract.run import of_target
+from moorings.contract.suite import pytest_generate_tests, record, test_check  # noqa: F401
 
-RUN = Run("gunicorn")
+RUNS = of_target("gunicorn")

@@ -13,7 +13,7 @@ from moorings.flags import DEFAULT_TARGET, setting_options, values
 
 @click.command()
 @click.argument("target", default="", metavar="[TARGET]")
-@click.option("--only", multiple=True, metavar="ID", help="This check alone; may be repeated.")
+@click.option("--only", multiple=True, metavar="ID", help="This check alone, or this group.")
 @click.option("--quick", is_flag=True, help="Look at what runs; no load, no restart, 20 s.")
 @click.option("--url", default="", help="Anything that answers there, instead of a target.")
 @click.option("--jaeger", default="", metavar="URL", help="Query address of its Jaeger.")

@@ -83,16 +83,23 @@ def _group(item: Check) -> str:
 def choose(known: Sequence[Check], only: Sequence[str] = (), quick: bool = False) -> list[Check]:
     """Return the checks that were asked for.
 
+    :param only: ids, or the names of groups as in `serve`; none: all.
     :raises UsageError: naming the nearest id of one that does not exist, or one that is not quick.
     """
     ids = [item.id for item in known]
+    groups = dict.fromkeys(map(_stem, ids))
     for wanted in only:
-        if wanted not in ids:
+        if wanted not in (*ids, *groups):
             meant = words.meant(wanted, ids)
-            raise UsageError(f"no check {wanted!r}{meant}", hint=f"checks: {', '.join(ids)}")
-    chosen = [item for item in known if not only or item.id in only]
+            hint = f"groups: {', '.join(groups)}; checks: {', '.join(ids)}"
+            raise UsageError(f"no check {wanted!r}{meant}", hint=hint)
+    chosen = [item for item in known if not only or {item.id, _stem(item.id)} & {*only}]
     slow = [item.id for item in chosen if not item.quick]
     if only and quick and slow:
         why = f"{', '.join(slow)} needs load or a restart, so it is not part of --quick"
         raise UsageError(why, hint="leave --quick out: the check makes a deployment of its own")
     return [item for item in chosen if item.quick or not quick]
+
+
+def _stem(id: str) -> str:
+    return id.partition(".")[0]

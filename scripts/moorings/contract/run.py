@@ -1,6 +1,7 @@
 """One run of the contract: on what, which checks; pytest is the engine."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -23,6 +24,9 @@ from moorings.errors import MoorError, NotReadyError, UsageError
 ROOT = Path(__file__).resolve().parents[3]
 REPORTS = ROOT / "reports"
 
+#: What CI asks of each further column of a target.
+PARTIAL = ("serve", "drain", "deploy.load", "trace.ledger")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -31,11 +35,15 @@ class Run:
     target: str = ""
     flags: Mapping[str, object] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    """Ids of checks, or of groups of them; none: all."""
     quick: bool = False
     url: str = ""
     jaeger: str = ""
     tamper: Tamper = HEALTHY
     full: bool = False
+
+    def __str__(self) -> str:
+        return "-".join([self.target or self.url, *map(str, self.flags.values())])
 
     def checks(self) -> list[Check]:
         """Return the checks that are asked for.
@@ -55,8 +63,9 @@ class Run:
         if self.url:
             jaeger = f" --jaeger {self.jaeger}" if self.jaeger else ""
             return f"./moor check --url {self.url}{jaeger} --only {check}"
-        quick = " --quick" if self.quick else ""
-        return f"./moor check {self.target}{quick} --only {check}"
+        flags = [word for key, value in self.flags.items() for word in ("--set", f"{key}={value}")]
+        quick = ["--quick"] if self.quick else []
+        return shlex.join(["./moor", "check", self.target, *flags, *quick, "--only", check])
 
     def _live(self) -> Live:
         made = deployment.open(ROOT, os.environ, self.flags, self.target, looks_only=True)
@@ -72,6 +81,12 @@ class Run:
         name, limits = yard.plain.target.column, _limits(self.target)
         size: Size = "full" if self.full else "ci"
         return Own(name, self.target, size, limits=limits, yard=yard)
+
+
+def of_target(name: str) -> tuple[Run, ...]:
+    """Return what CI runs on a target: all on its first column, the core on the others."""
+    own = [flags for target, flags in targets.columns().values() if target == name]
+    return (Run(name, own[0]), *(Run(name, flags, PARTIAL) for flags in own[1:]))
 
 
 def _limits(target: str) -> Mapping[str, Limit]:
@@ -110,11 +125,6 @@ class Plugin:
         """Leave it where the suite's fixture looks."""
         config.stash[PLUGIN] = self
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the checks that are asked for."""
-        wanted = {check.id for check in self.run.checks()}
-        items[:] = [item for item in items if _id(item) in wanted]
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what failed around a check: it is a bug of the suite, not of the deployment."""
         if report.failed and report.when != "call":
@@ -127,10 +137,6 @@ class Plugin:
 
 
 PLUGIN = pytest.StashKey[Plugin]()
-
-
-def _id(item: pytest.Item) -> str:
-    return item.name.partition("[")[2].removesuffix("]")
 
 
 def check(run: Run, reports: Path = REPORTS) -> int:

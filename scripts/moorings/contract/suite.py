@@ -1,6 +1,6 @@
-"""The suite that pytest runs: one test per check, on the column of the module that imports it.
+"""The suite that pytest runs: one test per check, on each column of the module that imports it.
 
-A module of `tests/targets` imports `record` and `test_check` and says `RUN = Run("gunicorn")`.
+A module of `tests/targets` imports all three public names and says `RUNS = of_target("gunicorn")`.
 """
 
 import io
@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from moorings.contract import registry, report
+from moorings.contract import report
 from moorings.contract.outcome import Verdict, judge
 from moorings.contract.registry import Check
 from moorings.contract.report import Record
@@ -28,16 +28,21 @@ SAID = 2000
 BEAT = 20.0
 
 
-def _run(request: pytest.FixtureRequest) -> Run:
-    given = getattr(request.module, "RUN", None)
-    return given if isinstance(given, Run) else request.config.stash[PLUGIN].run
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each check that a run asks for."""
+    plugin = metafunc.config.stash.get(PLUGIN, None)
+    runs: tuple[Run, ...] = (plugin.run,) if plugin is not None else metafunc.module.RUNS
+    cases = [
+        pytest.param(run, check, id=f"{run}-{check}") for run in runs for check in run.checks()
+    ]
+    metafunc.parametrize(("record", "check"), cases, indirect=["record"], scope="module")
 
 
 @pytest.fixture(scope="module")
 def record(request: pytest.FixtureRequest) -> Iterator[Record]:
-    """Open the column, keep the verdicts, take all away and write the report."""
+    """Open the column of a run, keep the verdicts, take all away and write the report."""
     plugin = request.config.stash.get(PLUGIN, None)
-    made = Record(plugin.column if plugin is not None else _run(request).column())
+    made = Record(plugin.column if plugin is not None else request.param.column())
     if plugin is not None:
         plugin.record = made
     try:
@@ -48,7 +53,6 @@ def record(request: pytest.FixtureRequest) -> Iterator[Record]:
         made.write(plugin.reports if plugin is not None else REPORTS)
 
 
-@pytest.mark.parametrize("check", registry.load(), ids=str)
 def test_check(
     check: Check,
     record: Record,
@@ -63,7 +67,7 @@ def test_check(
         screen.print(report.line(verdict))
     record.verdicts.append(verdict)
     request.node.user_properties.append(("figure", verdict.figure))
-    _tell(verdict, _run(request))
+    _tell(verdict, request.node.callspec.params["record"])
 
 
 def _waiting(screen: Console, check: Check) -> AbstractContextManager[object]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moorings import live, masters, ports, ui
+from moorings.contract.outcome import Limit
 from moorings.environments import interpreter
 from moorings.errors import CommandError, MoorError, NotReadyError
 from moorings.live import PATIENCE, Launch, Live
@@ -31,6 +32,18 @@ class Options:
 COLUMNS = {
     f"gunicorn-{worker}": {"gunicorn.worker": worker}
     for worker in ("gthread", "sync", "gevent", "asgi")
+}
+
+_SYNC = frozenset({"gunicorn-sync"})
+
+#: Known limits, by the check that shows them.
+LIMITS = {
+    "serve.keepalive": Limit(
+        "a sync worker closes every connection after its answer",
+        "https://docs.gunicorn.org/en/stable/design.html#sync-workers",
+        "always",
+        _SYNC,
+    ),
 }
 
 

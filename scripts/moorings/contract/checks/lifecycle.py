@@ -21,7 +21,8 @@ from moorings.errors import MoorError
 
 APPS = Path(__file__).parents[1] / "apps"
 
-#: Requests under way at a stop: no more than one worker has threads, so that none of them waits.
+#: Requests under way at a stop, of one worker fewer than there are: the last one answers who asks
+#: how many run, also where a worker takes one at a time.
 UNDER_WAY = 4
 
 #: Seconds that a stop may take beyond the grace period.
@@ -37,7 +38,7 @@ BEYOND = 5.0
 def drain_running(column: Column) -> str:
     """Stop it while requests of three seconds run."""
     with (
-        column.other() as site,
+        column.other({"server.workers": UNDER_WAY + 1}) as site,
         running(f"{site.url}/_probe/sleep/3", UNDER_WAY, timeout=20) as under_way,
     ):
         _wait_until_active(site, UNDER_WAY)

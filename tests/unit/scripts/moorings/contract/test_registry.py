@@ -59,6 +59,11 @@ def test_only_and_quick_choose() -> None:
     }  # fmt: skip
 
 
+def test_a_group_is_chosen_by_its_name() -> None:
+    chosen = registry.choose(registry.load(), ["drain", "secure.user"])
+    assert [one.id for one in chosen] == ["drain.running", "drain.deadline", "secure.user"]
+
+
 def test_a_check_that_is_not_quick_is_refused_with_quick() -> None:
     with pytest.raises(UsageError, match=r"deploy\.broken needs load or a restart"):
         registry.choose(registry.load(), ["serve.http", "deploy.broken"], quick=True)

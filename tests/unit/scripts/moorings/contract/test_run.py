@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from moorings.contract import registry
-from moorings.contract.run import ROOT, Run
+from moorings.contract.run import ROOT, Run, of_target
 from moorings.errors import MoorError, UsageError
 
 Serve = Callable[..., str]
@@ -82,6 +82,19 @@ def test_an_unknown_id_starts_nothing() -> None:
 
 def test_how_to_repeat_a_check() -> None:
     assert Run("gunicorn").repeat("a.b") == "./moor check gunicorn --only a.b"
+    sync = Run("gunicorn", {"gunicorn.worker": "sync"})
+    assert sync.repeat("a.b") == "./moor check gunicorn --set gunicorn.worker=sync --only a.b"
     assert Run("gunicorn", quick=True).repeat("a.b") == "./moor check gunicorn --quick --only a.b"
     seen = Run(url="http://h", jaeger="http://j").repeat("a.b")
     assert seen == "./moor check --url http://h --jaeger http://j --only a.b"
+
+
+def test_ci_runs_all_on_the_first_column_and_the_core_on_the_others() -> None:
+    first, *others = of_target("gunicorn")
+    assert len(first.checks()) == len(registry.load())
+    assert [str(one) for one in others] == ["gunicorn-sync", "gunicorn-gevent", "gunicorn-asgi"]
+    for one in others:
+        assert {"serve.http", "drain.running", "deploy.load", "trace.ledger"} <= {
+            check.id for check in one.checks()
+        }
+        assert "secure.user" not in {check.id for check in one.checks()}

@@ -177,16 +177,18 @@ def open(
     target: str,
     runner: Runner | None = None,
     looks_only: bool = False,
+    as_operator: bool = False,
 ) -> Deployment:
     """Put a deployment together; nothing is started.
 
     :param flags: settings by key, over those of `moor.toml` and of `environ`.
     :param looks_only: the verb changes nothing, so the machine's user is not made.
+    :param as_operator: the app has the operator's own rights, root's too; a control wants that.
     """
     runner = runner or LocalRunner()
     read = settings.load(root, environ, flags, targets.sections())
     place = layout.of(read)
-    user = users.service_user(runner, place.state, make=not looks_only)
+    user = users.service_user(runner, place.state, not looks_only) if not as_operator else None
     context = Context(read, runner, place, user)
     return Deployment(
         context=context,

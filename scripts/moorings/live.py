@@ -5,9 +5,7 @@ closed between two releases.
 """
 
 import json
-import os
 import shutil
-import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from moorings import masters, ports, probe, ui, users
+from moorings import guarded, masters, ports, probe, ui, users
 from moorings.environments import interpreter
 from moorings.errors import MoorError, NotReadyError
 from moorings.logfile import tail
@@ -48,8 +46,8 @@ class Live:
         self.context = context
         self.server = context.settings.server
         self.layout = context.layout
-        folder = self.layout.home / "supervisor"
-        self.supervised = Supervised(folder, context.runner, context.user)
+        self.supervised = Supervised(self.layout.home, context.runner, context.user)
+        self._owner = context.user.owner if context.user else None
 
     @property
     def master(self) -> Master | None:
@@ -68,7 +66,7 @@ class Live:
         """Return the public address: with port 0 a free one, kept as long as the app runs."""
         host, port = self.server.host, self.server.port
         if port == 0 and self.master is not None:
-            return self.master.about["bind"]
+            port = int(self.master.about["bind"].rpartition(":")[2])
         shown = f"[{host}]" if ":" in host else host
         return f"{shown}:{port or ports.free(host)}"
 
@@ -97,10 +95,13 @@ class Live:
 
     def _replace(self, release: Release, launch: Launch, bind: str) -> None:
         name = f"{release.version}-{time.time_ns()}"
-        about = {"version": release.version, "commit": release.commit,
-                 "settings": release.settings, "bind": bind,
-                 "folder": str(run_folder(self.context, name))}  # fmt: skip
-        env = {**launch.env, **run_environment(Path(about["folder"])), "BIND": bind}
+        about = {
+            "version": release.version,
+            "commit": release.commit,
+            "settings": release.settings,
+            "bind": bind,
+        }
+        env = {**launch.env, **run_environment(run_folder(self.context, name)), "BIND": bind}
         self.supervised.ask("start", name=name, argv=launch.argv, env=env, cwd=str(launch.cwd),
                             log=str(self.log), about=about)  # fmt: skip
         try:
@@ -152,7 +153,7 @@ class Live:
     def _announce(self, drained: list[Master]) -> None:
         """Let each answer close its connection, for as long as a client may sit idle."""
         for one in drained:
-            (one.folder / "drain").touch()
+            guarded.leave(one.folder / "drain", "", self._owner)
         until = time.monotonic() + self.server.keep_alive + MARGIN
         with ui.working("Announcing the drain of the old release"):
             while time.monotonic() < until and any(one.process() for one in drained):
@@ -175,7 +176,7 @@ class Live:
         before = frozenset(ready(master.folder))
         # The socket stays: where its address changed, Gunicorn would open another one.
         env = {**release.env, "BIND": master.about["bind"]}
-        leave(master.folder / "reload.json", env, self.context)
+        guarded.leave(master.folder / "reload.json", json.dumps(env), self._owner)
         self.supervised.ask("reload", name=master.name)
         self.wait_for_workers(master.name, int(release.env["WEB_CONCURRENCY"]), besides=before)
         about = {**master.about, "settings": release.settings}
@@ -185,18 +186,19 @@ class Live:
         """Drain every master and end the supervisor; fine where nothing runs."""
         if self.context.runner.dry:
             return
-        found = [one for one in self.supervised.masters() if one.process() is not None]
+        found = self.supervised.masters()
+        left = [process for one in found if (process := one.process()) is not None]
         process = self.supervised.process()
         if process is not None:
             self.supervised.ask("quit")
-        elif found:
+        elif left:
             ui.warn("the supervisor is gone: its masters are stopped, and the port closes for it")
-            for one in found:
-                os.kill(one.pid, signal.SIGTERM)
+            for one in left:
+                one.terminate()
         self._wait_until_gone(found)
         if process is not None:
             masters.wait_or_kill(process, PATIENCE)
-        shutil.rmtree(self.supervised.folder, ignore_errors=True)
+        self.supervised.clear()
 
     def instances(self) -> list[Instance]:
         """Return the supervisor, the live master and its workers."""
@@ -217,7 +219,8 @@ def run_folder(context: Context, name: str) -> Path:
     if not context.runner.dry:
         # The supervisor opens the log by the rights of the service.
         users.hand_over(context.layout.logs, context.user)
-        for part in ("", "metrics", "ready"):
+        # The innermost first: in a folder of the service's user nothing is made by root.
+        for part in ("metrics", "ready", ""):
             users.hand_over(folder / part, context.user)
     return folder
 
@@ -235,14 +238,6 @@ def run_environment(folder: Path) -> dict[str, str]:
 def ready(folder: Path) -> set[str]:
     """Return the workers of a run that have booted, by their pids."""
     return {file.name for file in (folder / "ready").glob("*")}
-
-
-def leave(file: Path, env: Mapping[str, str], context: Context) -> None:
-    """Write an environment where only the service's user reads it."""
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(dict(env)))
-    if context.user is not None:
-        os.chown(file, context.user.uid, context.user.gid)
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

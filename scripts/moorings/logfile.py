@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from moorings import guarded
+
 #: Bytes read from the end; lines of the service are a few hundred bytes long.
 WINDOW = 1_000_000
 
@@ -15,7 +17,7 @@ PREFIX = "moorings: "
 def tail(file: Path, lines: int) -> str:
     """Return the last lines of a file, empty where there is no file."""
     try:
-        with file.open("rb") as stream:
+        with guarded.reading(file) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - WINDOW))
             text = stream.read().decode(errors="replace")
     except FileNotFoundError:

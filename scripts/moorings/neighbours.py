@@ -27,7 +27,7 @@ def _others(layout: Layout) -> list[Path]:
 
 
 def _busy(home: Path, runner: Runner) -> bool:
-    supervised = Supervised(home / "supervisor", runner, None)
+    supervised = Supervised(home, runner, None)
     serves = supervised.process() or any(master.process() for master in supervised.masters())
     jaeger = StateFile(home / "jaeger.json").read()
     # Whether a container runs only its engine knows; one that is written down counts.

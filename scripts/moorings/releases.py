@@ -64,13 +64,13 @@ class HostReleases:
         """
         kept = self.context.layout.data / "instance"
         brought = app / "instance"
-        if brought.is_dir() and not kept.exists():
+        if not kept.exists():
             # What the app brings is its beginning; what it has written since is never replaced.
-            shutil.copytree(brought, kept)
+            brought.mkdir(exist_ok=True)
+            for path in (brought, *brought.rglob("*")):
+                users.own(path, self.context.user)
+            brought.replace(kept)
         shutil.rmtree(brought, ignore_errors=True)
-        kept.mkdir(parents=True, exist_ok=True)
-        for path in (kept, *kept.rglob("*")):
-            users.own(path, self.context.user)
         brought.symlink_to(kept)
 
     def built(self) -> set[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from moorings import ui
+from moorings import guarded, ui
 from moorings.errors import CommandError, NeedError
 from moorings.logfile import tail
 
@@ -26,6 +26,11 @@ class User:
     name: str
     uid: int
     gid: int
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """Both numbers, as a file's owner."""
+        return self.uid, self.gid
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ class LocalRunner:
     ) -> int:
         """Start it with both streams appended to `log`."""
         ui.command(argv)
-        with log.open("ab") as stream:
+        with guarded.appending(log) as stream:
             process = _popen(argv, cwd, env, user, stream.fileno(), fds)
         # It outlives moor on purpose; Python warns of one that is dropped without a status.
         process.returncode = 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from moorings import guarded
 from moorings.errors import SettingsError
 from moorings.layout import Layout
 from moorings.runner import User
@@ -138,10 +139,7 @@ def prepare(layout: Layout, user: User | None) -> None:
     hand_over(layout.secrets, user).chmod(0o700)
     file = _secret_key(layout)
     if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48))
-        if user is not None:
-            os.chown(file, user.uid, user.gid)
+        guarded.leave(file, secrets.token_urlsafe(48), user.owner if user else None)
 
 
 def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from moorings import probe, supervisor, users
+from moorings import guarded, probe, supervisor, users
 from moorings.errors import MoorError, NotReadyError
 from moorings.runner import Runner, User
 from moorings.target import Release
@@ -20,6 +21,15 @@ BACKLOG = 2048
 
 #: Seconds within which a started supervisor answers.
 BOOT = 10.0
+
+#: Bytes of the largest state that is read.
+LARGEST = 4_000_000
+
+#: A master, a release: also a folder's name, so never a way to another folder.
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+#: What a socket can be bound to.
+ADDRESS = re.compile(r"\S+:[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
@@ -33,43 +43,39 @@ class Master:
     stopping: bool
     deaths: int
     about: dict[str, str]
+    folder: Path
+    """Its folder of metrics and readiness."""
+    user: User | None
 
     @property
     def release(self) -> Release:
         """The release that it serves."""
         return Release(self.about["version"], self.about["commit"], self.about["settings"])
 
-    @property
-    def folder(self) -> Path:
-        """Its folder of metrics and readiness."""
-        return Path(self.about["folder"])
-
     def process(self) -> psutil.Process | None:
         """Return it if it still runs."""
-        if not self.pid or supervisor.began(self.pid) != self.began:
-            return None
-        try:
-            process = psutil.Process(self.pid)
-            return process if process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
+        return running(self.pid, self.began, self.user)
 
 
 class Supervised:
-    """The supervisor of one deployment, if it runs."""
+    """The supervisor of one deployment, if it runs.
 
-    def __init__(self, folder: Path, runner: Runner, user: User | None) -> None:
-        """Keep its files in `folder`."""
-        self.folder = folder
+    It runs by the rights of the service, so what it wrote down may be what an app that was taken
+    over wants root to believe: only processes, folders and names that are its own are taken.
+    """
+
+    def __init__(self, home: Path, runner: Runner, user: User | None) -> None:
+        """Look below the deployment's own folder, in which only moor may write."""
+        self.folder = home / "supervisor"
+        self.program = home / "supervisor.py"
+        self.runs = home / "run"
         self.runner = runner
         self.user = user
 
     def process(self) -> psutil.Process | None:
         """Return the supervisor itself, if it runs."""
         state = self._state()
-        if not state or supervisor.began(state["pid"]) != state["began"]:
-            return None
-        return psutil.Process(state["pid"])
+        return running(state["pid"], state["began"], self.user) if state else None
 
     @property
     def address(self) -> str:
@@ -81,18 +87,31 @@ class Supervised:
 
         They outlive it: where it was killed they serve on, and are found by its last words.
         """
-        found = [_master(one) for one in self._state().get("masters", [])]
+        found = [self._master(one) for one in self._state().get("masters", [])]
         return sorted(found, key=lambda one: not one.good)
 
     def _state(self) -> dict[str, Any]:
         """Return what it wrote down last; nothing, where that is not whole or not its own."""
         try:
-            state = json.loads((self.folder / "state.json").read_text())
-            masters = [_master(one) for one in state["masters"]]
+            with guarded.reading(self.folder / "state.json") as stream:
+                state = json.loads(stream.read(LARGEST))
+            masters = [self._master(one) for one in state["masters"]]
             numbers = [state["pid"], state["began"], *(one.pid for one in masters)]
         except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
             return {}
         return dict(state) if all(type(number) is int for number in numbers) else {}
+
+    def _master(self, raw: dict[str, Any]) -> Master:
+        """Take nothing on trust: a signal goes to its pid, and folders go by its names."""
+        name, about = raw["name"], raw["about"]
+        if not all(isinstance(text, str) for text in about.values()):
+            raise TypeError("what is said about a master is text")
+        if not (PLAIN.fullmatch(name) and PLAIN.fullmatch(about["version"])):
+            raise ValueError("a name that could mean another folder")
+        if not ADDRESS.fullmatch(about["bind"]):
+            raise ValueError("nothing can listen there")
+        known = {field: raw[field] for field in ("pid", "began", "good", "stopping", "deaths")}
+        return Master(name, about=about, folder=self.runs / name, user=self.user, **known)
 
     def good(self) -> Master | None:
         """Return the master that clients are meant to reach, if it runs."""
@@ -106,7 +125,7 @@ class Supervised:
         if self.process() is not None:
             return
         users.hand_over(self.folder, self.user)
-        program = shutil.copy(supervisor.__file__, self.folder / "supervisor.py")
+        program = shutil.copyfile(supervisor.__file__, self.program)
         with listener(bind) as shared:
             self.runner.start(
                 [python, "-I", str(program), str(self.folder), str(shared.fileno()), bind],
@@ -131,14 +150,19 @@ class Supervised:
                 self._connect(connection)
                 connection.sendall(json.dumps({"do": do, **request}).encode() + b"\n")
                 with connection.makefile("rb") as stream:
-                    answer = json.loads(stream.readline() or b"{}")
-            except (OSError, ValueError) as problem:
+                    answer = dict(json.loads(stream.readline() or b"{}"))
+            except (OSError, ValueError, TypeError) as problem:
                 raise NotReadyError(
                     f"the supervisor does not answer: {problem}", hint="./moor status"
                 ) from None
         if "error" in answer:
             raise MoorError(f"the supervisor refused to {do}: {answer['error']}")
-        return dict(answer)
+        return answer
+
+    def clear(self) -> None:
+        """Remove what it left."""
+        self.runner.remove(self.folder)
+        self.program.unlink(missing_ok=True)
 
     def _connect(self, connection: socket.socket) -> None:
         """Reach it by its folder's descriptor: an address holds 108 bytes, a path may be longer."""
@@ -149,8 +173,19 @@ class Supervised:
             os.close(folder)
 
 
-def _master(raw: dict[str, Any]) -> Master:
-    return Master(**{name: raw[name] for name in Master.__dataclass_fields__})
+def running(pid: int, began: int, user: User | None) -> psutil.Process | None:
+    """Return a process that was written down, if it runs and is one of who wrote it down.
+
+    :param user: None is the operator, who may signal no others anyway.
+    """
+    if pid <= 0 or not began or supervisor.began(pid) != began:
+        return None
+    try:
+        process = psutil.Process(pid)
+        ours = user is None or {*process.uids()[:2]} == {user.uid}
+        return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
 
 
 def listener(bind: str) -> socket.socket:

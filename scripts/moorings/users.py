@@ -71,6 +71,6 @@ def hand_over(path: Path, user: User | None) -> Path:
 
 
 def own(path: Path, user: User | None) -> None:
-    """Give a file or folder to the service's user."""
-    if user is not None and path.stat().st_uid != user.uid:
-        os.chown(path, user.uid, user.gid)
+    """Give a file or folder to the service's user; where it is a link, that and not its goal."""
+    if user is not None and path.lstat().st_uid != user.uid:
+        os.chown(path, *user.owner, follow_symlinks=False)

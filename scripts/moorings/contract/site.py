@@ -13,7 +13,7 @@ import psutil
 from moorings import deployment as deployments
 from moorings import lifecycle, ports, probe, ui
 from moorings.contract.outcome import CheckFailed
-from moorings.contract.tamper import HEALTHY, Tamper, TamperedRunner
+from moorings.contract.tamper import HEALTHY, Tamper
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.layout import LONGEST
@@ -70,7 +70,7 @@ class Site:
             {**self.yard.environ, "OTEL_SERVICE_NAME": self.name, **tamper.env},
             {**flags, "deployment.name": self.name},
             self.yard.target,
-            TamperedRunner(tamper),
+            as_operator=tamper.as_root,
         )
 
     @property

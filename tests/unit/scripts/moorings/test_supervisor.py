@@ -35,7 +35,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.supervised = Supervised(folder / "supervisor", LocalRunner(), None)
+        self.supervised = Supervised(folder, LocalRunner(), None)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -46,7 +46,7 @@ class Place:
         self.until(lambda: (self.folder / name).exists() and "serves" in self.said(name))
 
     def launch(self, name: str, program: str) -> None:
-        about = {"version": name, "commit": "", "settings": "", "folder": "", "bind": ""}
+        about = {"version": name, "commit": "", "settings": "", "bind": "127.0.0.1:1"}
         self.supervised.ask(
             "start", name=name, argv=[program, "-c", SERVER], env={"NAME": name},
             cwd=str(self.folder), log=str(self.folder / name), about=about,

@@ -95,6 +95,10 @@ class Server:
     grace: int = option(30, "seconds that a running request may take at a stop", least=1)
     keep_alive: int = option(5, "seconds that a connection may stay idle", least=1)
     timeout: int = option(60, "seconds after which a silent worker is replaced", least=1)
+    deadline: int = option(
+        30, "seconds after which a request is cut, with 504; less than timeout; 0: never",
+        make="DEADLINE", least=0,
+    )  # fmt: skip
     max_body: int = option(104857600, "bytes of the largest request body; 0: no limit", least=0)
     proxy_hops: int = option(0, "proxies in front whose X-Forwarded-* are believed", least=0)
     probe: bool = option(False, "serve the contract's own routes under /_probe/")
@@ -180,6 +184,7 @@ def load(
     for key, value in flags.items():
         given[_known(key, known)] = (value, "a flag")
     made = {name: _section(name, kind, given) for name, kind in known.items()}
+    _deadline_fits(cast(Server, made["server"]))
     core = {name: made[name] for name in CORE}
     otel = {name: value for name, value in environ.items() if name.startswith("OTEL_")}
     return Settings(
@@ -260,6 +265,15 @@ def _section(name: str, kind: type, given: _Given) -> object:
             value, origin = given[key]
             values[item.name] = _checked(key, item, value, origin)
     return kind(**values)
+
+
+def _deadline_fits(server: Server) -> None:
+    """See that a request is cut, and its span kept, before its worker is killed for it."""
+    if server.deadline >= server.timeout:
+        fact = f"should be less than server.timeout, {server.timeout}, not {server.deadline}"
+        raise SettingsError(
+            f"server.deadline: {fact}", hint="raise server.timeout too, or set the deadline to 0"
+        )
 
 
 def _checked(key: str, item: "Field[Any]", value: object, origin: str) -> object:

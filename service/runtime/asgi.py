@@ -1,9 +1,8 @@
 """`runtime.asgi:application`, what ASGI servers load: the same layers, through asgiref."""
 
+import asyncio
 import inspect
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -17,14 +16,15 @@ from asgiref.typing import (
 )
 from asgiref.wsgi import WsgiToAsgiInstance
 
-from runtime import settings, wsgi
+from runtime import deadline, settings, wsgi
 from runtime.boot import errors_in_one_line
+from runtime.clients import TRANSPORT, linger
+from runtime.problems import Problem
 from runtime.servers.drain import drain
+from runtime.servers.pool import pool
 
 with errors_in_one_line():
-    _pool = ThreadPoolExecutor(
-        settings.whole(os.environ, "THREADS", 4, "threads", least=1), "request"
-    )
+    _pool = pool()
     _most_body_bytes = settings.read().max_body_bytes
 
 
@@ -42,11 +42,70 @@ def _closing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterato
 
 
 class _Request(WsgiToAsgiInstance):
-    """One request, in a thread of its own: asgiref has one thread for all requests."""
+    """One request, in a thread of its own: asgiref has one thread for all requests.
+
+    Its own task waits for that thread. To cut it is to cancel that wait, which costs the requests
+    that are not cut nothing.
+    """
 
     run_wsgi_app: Any = SyncToAsync(
         inspect.unwrap(WsgiToAsgiInstance.run_wsgi_app), thread_sensitive=False, executor=_pool
     )
+
+    def __init__(self) -> None:
+        super().__init__(_closing)  # type: ignore[no-untyped-call]
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._transport = TRANSPORT.get()
+        self._ended = self._cut = False
+        self._problem: Problem | None = None
+
+    def build_environ(self, scope: Scope, body: Any) -> WSGIEnvironment:
+        environ: WSGIEnvironment = super().build_environ(scope, body)  # type: ignore[no-untyped-call]
+        environ[deadline.CLIENT] = self
+        return environ
+
+    async def run(self, receive: ASGIReceiveCallable, send: ASGISendCallable, scope: Scope) -> None:
+        """Answer; raises CancelledError where the connection is gone."""
+        try:
+            await self(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._cut:
+                raise
+            await self._part(send)
+        finally:
+            self._ended = True
+
+    def answer(self, problem: Problem) -> None:
+        """Called from the watch's thread."""
+        self._loop.call_soon_threadsafe(self._end, problem)
+
+    def reset(self) -> None:
+        """Called from the watch's thread."""
+        self._loop.call_soon_threadsafe(self._end, None)
+
+    def _end(self, problem: Problem | None) -> None:
+        if self._ended or not self._task:
+            return
+        self._cut, self._problem = True, problem
+        if not problem and self._transport:
+            linger(self._transport.get_extra_info("socket"))
+            self._transport.abort()
+        self._task.cancel()
+
+    async def _part(self, send: ASGISendCallable) -> None:
+        problem = self._problem
+        if not problem:
+            # The server takes it for a client that went, and closes without a word.
+            raise asyncio.CancelledError
+        if self._task:
+            self._task.uncancel()
+        named = [(name.lower().encode(), value.encode()) for name, value in problem.headers]
+        await send({
+            "type": "http.response.start", "status": int(problem.status[:3]),
+            "headers": [*named, (b"connection", b"close")], "trailers": False,
+        })  # fmt: skip
+        await send({"type": "http.response.body", "body": problem.body, "more_body": False})
 
 
 def _bounded(receive: ASGIReceiveCallable, scope: Scope, most: int) -> ASGIReceiveCallable:
@@ -85,4 +144,4 @@ async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISend
 
     if _most_body_bytes:
         receive = _bounded(receive, scope, _most_body_bytes)
-    await _Request(_closing)(scope, receive, announce)  # type: ignore[no-untyped-call]
+    await _Request().run(receive, announce, scope)

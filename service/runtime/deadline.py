@@ -7,9 +7,6 @@ the span see; the request's thread it can only ask to stop, so the process may h
 import ctypes
 import functools
 import logging
-import os
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -17,11 +14,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime import settings
+from runtime.problems import Problem
 
+# Where a server that hands over no socket leaves the client of a request.
+CLIENT = "moorings.client"
 _LOOK_SECONDS = 0.1
 # What a request that was cut may take to leave before its thread counts as lost.
 _LEAVE_SECONDS = 0.5
-_RESET = struct.pack("ii", 1, 0)
 _log = logging.getLogger("runtime.deadline")
 
 
@@ -32,15 +31,37 @@ class Exceeded(BaseException):
 class Watched(Protocol):
     """A request that can be ended from outside its thread."""
 
-    def cut(self, seconds: int) -> bytes | None:
+    def look(self) -> None:
+        """Note what can be seen only while it runs."""
+
+    def cut(self, seconds: int) -> Problem | None:
         """End the span; returns the answer to send, or None where one has begun."""
+
+
+class Client(Protocol):
+    """Whoever waits for the answer; what fails because it has gone is no error."""
+
+    def answer(self, problem: Problem) -> None:
+        """Send an answer without waiting, and close."""
+
+    def reset(self) -> None:
+        """Reset the connection: a mere close would look like the end of some answers."""
+
+
+def interrupt_thread() -> Callable[[], None]:
+    """Return what raises Exceeded in this thread: it ends Python's loops, not waits in C."""
+    thread = ctypes.c_ulong(threading.get_ident())
+    error = ctypes.py_object(Exceeded)
+    return lambda: ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
 
 
 @dataclass
 class _Request:
     thread: int
-    socket: socket.socket
+    client: Client
     until: float
+    interrupt: Callable[[], None]
+    struck: bool = False
 
 
 class Watch:
@@ -51,22 +72,41 @@ class Watch:
         self._lock = threading.Lock()
         self._running: dict[Watched, _Request] = {}
         self._cut: dict[Watched, _Request] = {}
+        # A server whose requests are no threads has another way.
+        self.interrupter = interrupt_thread
 
     def begin(self, replace: Callable[[], None]) -> None:
         """Watch; `replace` is called again and again while a thread is lost."""
         threading.Thread(target=self._look, args=(replace,), name="deadline", daemon=True).start()
 
-    def enter(self, request: Watched, client: socket.socket) -> None:
+    def enter(self, request: Watched, client: Client) -> None:
         """Note that this thread answers `request` now."""
-        entry = _Request(threading.get_ident(), client, time.monotonic() + self._seconds)
+        until = time.monotonic() + self._seconds
+        entry = _Request(threading.get_ident(), client, until, self.interrupter())
         with self._lock:
             self._running[request] = entry
 
     def leave(self, request: Watched) -> bool:
-        """Note that `request` has ended; returns False where it was cut before."""
+        """Note that `request` has ended; returns False where it was cut."""
         with self._lock:
             self._cut.pop(request, None)
-            return self._running.pop(request, None) is not None
+            entry = self._running.pop(request, None)
+        if entry and entry.struck:
+            self._end(request, entry)
+        return entry is not None and not entry.struck
+
+    def strike(self) -> bool:
+        """Return whether this thread's request is over; then it is cut when it leaves.
+
+        For handlers of signals: it takes no lock, as what it interrupts may hold one.
+        """
+        thread, now = threading.get_ident(), time.monotonic()
+        for request, entry in list(self._running.items()):
+            if entry.thread == thread and entry.until <= now:
+                request.look()
+                entry.struck = True
+                return True
+        return False
 
     def lost(self) -> int:
         """Return how many threads did not come back from a request that was cut."""
@@ -78,11 +118,7 @@ class Watch:
         while True:
             time.sleep(_LOOK_SECONDS)
             for request, entry in self._over():
-                # Whatever goes wrong with one request, the others must go on being watched.
-                try:
-                    _answer(entry.socket, request.cut(self._seconds))
-                except Exception:
-                    _log.exception("a request could not be cut")
+                self._end(request, entry)
                 self._interrupt(request, entry)
             if self.lost():
                 replace()
@@ -96,37 +132,22 @@ class Watch:
                 entry.until = now
         return over
 
+    def _end(self, request: Watched, entry: _Request) -> None:
+        # Whatever goes wrong with one request, the others must go on being watched.
+        try:
+            problem = request.cut(self._seconds)
+            if problem:
+                entry.client.answer(problem)
+            else:
+                entry.client.reset()
+        except Exception:
+            _log.exception("a request could not be cut")
+
     def _interrupt(self, request: Watched, entry: _Request) -> None:
-        """Raise Exceeded in the request's thread: it ends Python's loops, not waits in C."""
         # Under the lock, so that it cannot reach the thread's next request.
         with self._lock:
             if request in self._cut:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(entry.thread), ctypes.py_object(Exceeded)
-                )
-
-
-def _answer(client: socket.socket, answer: bytes | None) -> None:
-    try:
-        if answer is None:
-            _reset(client)
-        else:
-            client.send(answer, socket.MSG_DONTWAIT)
-            client.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # the client has gone, which is all that was wanted
-
-
-def _reset(client: socket.socket) -> None:
-    """Reset the connection: a mere close would look like the end of some answers.
-
-    The descriptor goes on, as the request's thread may still use it: as a socket without a peer.
-    """
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    ours, peer = socket.socketpair()
-    with ours:
-        peer.close()
-        os.dup2(ours.fileno(), client.fileno(), inheritable=False)
+                entry.interrupt()
 
 
 @functools.cache

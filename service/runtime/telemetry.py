@@ -15,8 +15,9 @@ from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
 from opentelemetry.trace import SpanKind, StatusCode
 
-from runtime import conventions, frameworks, problems
-from runtime.deadline import Watch
+from runtime import conventions, deadline, frameworks, problems
+from runtime.clients import SocketClient
+from runtime.deadline import Client, Watch
 from runtime.logs import Lines
 from runtime.metrics import Metrics
 
@@ -56,6 +57,14 @@ class Telemetry:
         return Exchange(self, environ, start_response).run(self._app, environ)
 
 
+def _client(environ: WSGIEnvironment) -> Client | None:
+    """Return whoever waits for the answer, where the server says how to reach it."""
+    if "gunicorn.socket" in environ:
+        return SocketClient(environ["gunicorn.socket"].fileno())
+    client: Client | None = environ.get(deadline.CLIENT)
+    return client
+
+
 class Exchange:
     """One request and its answer, from the first byte to close()."""
 
@@ -84,11 +93,12 @@ class Exchange:
         # Whoever takes this may send the answer's head: this request, or what cuts it.
         self._head = threading.Lock()
         self._begin(environ)
-        # Only to a socket can a cut be said; the others leave the watch alone.
-        self._watch = layer.watch if "gunicorn.socket" in environ else None
-        if self._watch:
+        client = _client(environ) if layer.watch else None
+        # Only where a cut can be said is there something to watch.
+        self._watch = layer.watch if client else None
+        if self._watch and client:
             self._watched = environ
-            self._watch.enter(self, environ["gunicorn.socket"])
+            self._watch.enter(self, client)
 
     def _begin(self, environ: WSGIEnvironment) -> None:
         layer = self._layer
@@ -242,25 +252,27 @@ class Exchange:
         if not cut and not self.finished:
             self._record()
 
-    def cut(self, seconds: int) -> bytes | None:
+    def look(self) -> None:
+        """Note the route, which the app forgets when it is left."""
+        self.route = self.route or frameworks.route_seen_from_outside(self._watched)
+
+    def cut(self, seconds: int) -> problems.Problem | None:
         """End a request that runs too long, from another thread; its own finds it ended.
 
-        Returns the raw answer to send, or None where the app's own has begun.
+        Returns the answer to send, or None where the app's own has begun.
         """
         self.note(TimeoutError(f"not answered within {seconds} s"))
         mine = self._head.acquire(blocking=False)
         if mine:
             self.status = 504
-            self.route = frameworks.route_seen_from_outside(self._watched)
+            self.look()
         self._record()
         return self._timed_out(seconds) if mine else None
 
-    def _timed_out(self, seconds: int) -> bytes:
+    def _timed_out(self, seconds: int) -> problems.Problem:
         detail = f"The application did not answer within {seconds} s."
-        status, headers, body = problems.make(504, detail, self.trace_id)
-        lines = [f"{name}: {value}" for name, value in [*headers, *self._traceresponse()]]
-        head = "\r\n".join([f"HTTP/1.1 {status}", *lines, "Connection: close", "", ""])
-        return head.encode() + (b"" if self.method == "HEAD" else body)
+        problem = problems.make(504, detail, self.trace_id, tuple(self._traceresponse()))
+        return problem._replace(body=b"") if self.method == "HEAD" else problem
 
     def _record(self) -> None:
         self.finished = True

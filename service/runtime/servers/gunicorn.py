@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -12,17 +13,21 @@ from typing import Any
 
 from gunicorn import glogging, util
 from gunicorn.http import message, parser
-from gunicorn.workers.sync import SyncWorker
 
 from runtime import deadline, logs, metrics, problems, settings
-from runtime.servers import threads
 from runtime.servers.drain import drain
+from runtime.servers.pool import pool
 
 _MEMORY = Path("/dev/shm")
 # What a refusal may repeat of what it refuses.
 _DETAIL = 200
-_OWN_WORKERS = {"gthread": "runtime.servers.threads.Worker"}
-_ASGI_WORKERS = ("asgi", "uvicorn_worker.UvicornWorker")
+_CLASSES = {
+    "gthread": "runtime.servers.threads.Worker",
+    "gevent": "runtime.servers.greenlets.Worker",
+    "asgi": "runtime.servers.events.Worker",
+    "uvicorn": "uvicorn_worker.UvicornWorker",
+}
+_ASGI = ("asgi", "uvicorn", "uvicorn_worker.UvicornWorker")
 
 
 class Logger(glogging.Logger):
@@ -58,12 +63,12 @@ def take_changes() -> None:
 
 def worker_class(name: str) -> str:
     """Return where Gunicorn finds the class of workers of this name."""
-    return _OWN_WORKERS.get(name, name)
+    return _CLASSES.get(name, name)
 
 
 def application(worker_class: str) -> str:
     """Return what workers of this class load."""
-    return f"runtime.{'asgi' if worker_class in _ASGI_WORKERS else 'wsgi'}:application"
+    return f"runtime.{'asgi' if worker_class in _ASGI else 'wsgi'}:application"
 
 
 def memory_folder() -> str | None:
@@ -117,18 +122,24 @@ def post_worker_init(worker: Any) -> None:
 
 
 def _watch(worker: Any) -> None:
-    """Cut requests at their deadline, on the classes of workers where a thread can."""
+    """Cut requests at their deadline."""
     watch = deadline.watch()
-    if watch and isinstance(worker, threads.Worker | SyncWorker):
-        watch.begin(functools.partial(_replace, worker))
+    if watch:
+        if hasattr(worker, "watch"):
+            worker.watch(watch)
+        watch.begin(functools.partial(_replace, worker, watch))
 
 
-def _replace(worker: Any) -> None:
+def _replace(worker: Any, watch: deadline.Watch) -> None:
     """End a worker that lost threads, once they alone are left; its master starts another one."""
-    watch = deadline.watch()
-    lost = watch.lost() if watch else 0
-    if not isinstance(worker, threads.Worker) or worker.retire(lost):
-        _leave(worker)
+    if hasattr(worker, "retire"):
+        if worker.retire(watch.lost()):
+            _leave(worker)
+    elif worker.cfg.worker_class_str == "sync":
+        _leave(worker)  # it has no other request
+    else:
+        pool().replace(watch.lost())
+        os.kill(worker.pid, signal.SIGTERM)
 
 
 def _leave(worker: Any) -> None:

@@ -4,7 +4,7 @@ import logging
 import socket
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -13,29 +13,12 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from runtime import deadline
+from runtime.servers.pool import Pool
 
 # How long a client may take to close its side (RFC 9112, section 9.6), as in Gunicorn.
 _PARTING_SECONDS = 2.0
 _PIECE = 4096
 _log = logging.getLogger("runtime")
-
-
-class Pool(ThreadPoolExecutor):
-    """A pool that grows by what it lost: what waits in its queue must still be answered."""
-
-    def __init__(self, threads: int) -> None:
-        super().__init__(threads, "request")
-        self._threads_wanted = threads
-
-    def replace(self, lost: int) -> None:
-        """Have `lost` threads more than at first."""
-        while self._max_workers < self._threads_wanted + lost:
-            self._max_workers += 1
-            # A thread that goes from one request to the next counts as idle too, so the count
-            # can promise threads that all hang: it must not keep a new one from starting.
-            while self._idle_semaphore.acquire(blocking=False):
-                pass
-            self._adjust_thread_count()
 
 
 class Worker(ThreadWorker):
@@ -62,7 +45,7 @@ class Worker(ThreadWorker):
 
     def retire(self, lost: int) -> bool:
         """Take no more connections; returns whether none is left but those of `lost` threads."""
-        self.method_queue.defer(self.tpool.replace, lost)
+        self.tpool.replace(lost)
         self.handle_exit(0, None)
         return self.nr_conns <= lost
 

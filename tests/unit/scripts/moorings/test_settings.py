@@ -39,6 +39,7 @@ def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
     [
         ("[server]\nwokers = 1", {}, {}, "server.wokers: no such setting; did you mean"),
         ("[server]\nworkers = 'two'", {}, {}, "server.workers: should be a whole number"),
+        ("[server]\ntimeout = 30", {}, {}, "server.deadline: should be less than server.timeout"),
         ("[server]\nprobe = 'maybe'", {}, {}, "server.probe: should be true or false"),
         ("[server]\nlog_format = 'xml'", {}, {}, "should be one of json, text"),
         ("workers = 1", {}, {}, "workers: should be a section"),

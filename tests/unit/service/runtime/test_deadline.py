@@ -10,7 +10,7 @@ import pytest
 Start = Callable[..., Any]
 
 
-@pytest.fixture(params=["gthread", "sync"])
+@pytest.fixture(params=["gthread", "sync", "gevent", "asgi"])
 def kind(request: Any) -> str:
     return str(request.param)
 
@@ -39,12 +39,14 @@ def test_what_hangs_is_cut_and_nothing_else(server: Any, collector: Any, kind: s
     assert _is_timed_out(server.ask("/spin"))
     with pytest.raises(ConnectionResetError):
         server.ask("/_probe/stream/100/0.1")
-    # Both have left their threads, so there is no need for another worker.
+    if kind == "gevent":
+        assert _is_timed_out(server.ask("/_probe/hang"))
+    # All have left their threads, so there is no need for another worker.
     assert json.loads(server.ask("/version")[1])["worker"] == pid
-    _hang(server, 2 if kind == "gthread" else 0)
+    _hang(server, 0 if kind == "sync" else 2)
     server.until(lambda: set(server.pids()) - {pid}, "another worker")
     assert server.ask("/items/1")[0].status == 200
-    span = collector.named("GET /_probe/hang")
+    span = collector.named("GET /stubborn")
     assert span.status.code == span.status.STATUS_CODE_ERROR
     assert {"GET /spin", "GET /_probe/stream/<int:pieces>/<seconds>"} <= set(collector.names())
 
@@ -52,7 +54,7 @@ def test_what_hangs_is_cut_and_nothing_else(server: Any, collector: Any, kind: s
 def _hang(server: Any, neighbours: int) -> None:
     """Lose every thread; requests that wait for one get another in its place."""
     with ThreadPoolExecutor(4) as pool:
-        hung = [pool.submit(server.ask, "/_probe/hang") for _ in range(neighbours or 1)]
+        hung = [pool.submit(server.ask, "/stubborn") for _ in range(neighbours or 1)]
         others = [pool.submit(server.ask, "/slow/900") for _ in range(neighbours)]
         assert all(_is_timed_out(future.result()) for future in hung)
         assert [future.result()[1] for future in others] == [b"done"] * neighbours

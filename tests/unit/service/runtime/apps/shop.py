@@ -1,5 +1,6 @@
 """The app that the tests serve: what a team brings, knowing nothing of the runtime."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterator
@@ -43,6 +44,13 @@ def slow(milliseconds: int) -> str:
 def spin() -> str:
     while True:
         pass
+
+
+@app.get("/stubborn")
+def stubborn() -> str:
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(600)
 
 
 def create(name: str = "made") -> Flask:

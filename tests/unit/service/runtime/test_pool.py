@@ -1,11 +1,11 @@
-"""The pool of the threaded worker goes on, whatever its threads did before they were lost."""
+"""The pool goes on, whatever its threads did before they were lost."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from runtime.servers.threads import Pool
+from runtime.servers.pool import Pool
 
 SECONDS = 5.0
 

@@ -1,0 +1,55 @@
+"""The client of a request as its socket: answered or reset from beside the request's thread."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from runtime.problems import Problem
+
+# The connection of an ASGI request, where the server tells: without it none can be reset.
+TRANSPORT: ContextVar[asyncio.Transport | None] = ContextVar("TRANSPORT", default=None)
+_RESET = struct.pack("ii", 1, 0)
+# The one of the system: gevent, which comes later, would wait for the client.
+_Plain = socket.socket
+
+
+class SocketClient:
+    """A client on an open socket, by its descriptor, which stays the server's."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def answer(self, problem: Problem) -> None:
+        """Send an answer as far as the socket takes it at once, and close."""
+        lines = [f"{name}: {value}" for name, value in problem.headers]
+        head = "\r\n".join([f"HTTP/1.1 {problem.status}", *lines, "Connection: close", "", ""])
+        with self._socket() as client:
+            client.send(head.encode("latin-1") + problem.body, socket.MSG_DONTWAIT)
+            client.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """Reset the connection.
+
+        The descriptor goes on, as the request's thread may still use it: without a peer.
+        """
+        with self._socket() as client:
+            linger(client)
+            ours, peer = socket.socketpair()
+            with ours:
+                peer.close()
+                os.dup2(ours.fileno(), self._descriptor, inheritable=False)
+
+    @contextlib.contextmanager
+    def _socket(self) -> Iterator[socket.socket]:
+        # A client that has gone is all that was wanted.
+        with contextlib.suppress(OSError), _Plain(fileno=os.dup(self._descriptor)) as client:
+            yield client
+
+
+def linger(client: socket.socket) -> None:
+    """Let the next close of this socket be a reset."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

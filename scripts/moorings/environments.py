@@ -73,9 +73,9 @@ class Environments:
         except CommandError as problem:
             self.runner.remove(place)
             raise BuildError(
-                f"could not make the environment: {problem.fact}",
+                f"could not make the environment: {_reason(problem)}",
                 log=problem.log,
-                hint="see what pip says above; nothing was changed",
+                hint="mend the requirements or what pip names above; nothing was changed",
             ) from None
         except BaseException:
             self.runner.remove(place)
@@ -86,6 +86,17 @@ class Environments:
         install = ["install", "--quiet", "--disable-pip-version-check", *what]
         with ui.working("Installing the packages of the service"):
             self.runner.run([*pip, *install], timeout=DEADLINE)
+
+
+def _reason(problem: CommandError) -> str:
+    """Return pip's own reason: the package that is not there, or the first error.
+
+    What comes after the first is advice: "ResolutionImpossible: for help visit ...".
+    """
+    mark = "ERROR: "
+    said = [line.removeprefix(mark) for line in problem.log.splitlines() if line.startswith(mark)]
+    missing = (line for line in said if line.startswith("No matching distribution"))
+    return next(missing, said[0] if said else problem.fact)
 
 
 def _each(flag: str, files: Sequence[Path]) -> list[str]:

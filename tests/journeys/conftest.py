@@ -21,12 +21,14 @@ class Operator:
 
     name: str
     folder: Path = ROOT
+    """Where it stands; `root` is the checkout whose command it types."""
+    root: Path = ROOT
     env: dict[str, str] = field(default_factory=dict)
 
     def types(self, *argv: str, **env: str) -> "subprocess.CompletedProcess[str]":
         """Run a verb to its end."""
         return subprocess.run(
-            [str(ROOT / "moor"), *argv],
+            [str(self.root / "moor"), *argv],
             cwd=self.folder,
             env=self.environ(**env),
             capture_output=True,

@@ -77,6 +77,36 @@ def test_one_that_was_cut_off_is_made_again(tmp_path: Path, runner, lock: Path) 
     assert (made.of([lock]) / "complete").exists()
 
 
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (
+            "ERROR: Could not find a version that satisfies the requirement a==9 (from ...)\n"
+            "ERROR: No matching distribution found for a==9",
+            "No matching distribution found for a==9",
+        ),
+        (
+            "ERROR: Cannot install a and b==1 because of a conflict.\n"
+            "ERROR: ResolutionImpossible: for help visit a page",
+            "Cannot install a and b==1 because of a conflict.",
+        ),
+        ("Killed", "pip ended with status 1"),
+    ],
+)
+def test_the_reason_is_pip_s_own(tmp_path: Path, runner, lock: Path, log: str, reason: str) -> None:
+    plain = _making(runner)
+
+    def broken(argv, **options):
+        if "pip" in argv:
+            raise CommandError("pip ended with status 1", log=log)
+        return plain(argv, **options)
+
+    runner.run = broken
+    with pytest.raises(BuildError) as caught:
+        Environments(tmp_path / "all", runner, None).of([lock])
+    assert caught.value.fact == f"could not make the environment: {reason}"
+
+
 def test_ctrl_c_leaves_nothing_half_made(tmp_path: Path, runner, lock: Path) -> None:
     plain = _making(runner)
 

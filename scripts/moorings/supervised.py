@@ -201,4 +201,6 @@ def listener(bind: str) -> socket.socket:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host.strip("[]"), int(port)))
     made.listen(BACKLOG)
+    # All that accept on it are woken, one gets the connection: the others shall not wait in accept.
+    made.setblocking(False)
     return made

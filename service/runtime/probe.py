@@ -77,7 +77,10 @@ def _stream(pieces: int, seconds: str) -> Response:
     pause = _seconds(seconds)
     if pieces > _MOST_PIECES or pieces * pause > _LONGEST:
         abort(400, f"At most {_MOST_PIECES} pieces in {_LONGEST:.0f} seconds.")
-    return Response(_pieces(pieces, pause), mimetype="text/plain")
+    answer = Response(_pieces(pieces, pause), mimetype="text/plain")
+    # A gateway that buffers answers, as nginx does, hands this one on as it comes.
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
 
 
 def _pieces(pieces: int, pause: float) -> Iterator[str]:

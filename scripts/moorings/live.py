@@ -19,7 +19,7 @@ from moorings.environments import interpreter
 from moorings.errors import MoorError, NotReadyError
 from moorings.logfile import tail
 from moorings.supervised import Master, Supervised
-from moorings.target import Context, Instance, Release
+from moorings.target import UNWATCHED, Context, Instance, Release
 
 #: Seconds beyond the grace period after which a stop becomes a kill.
 PATIENCE = 3.0
@@ -60,7 +60,7 @@ class Live:
         if master is None:
             return None
         watched = self.supervised.process() is not None
-        return master.release if watched else replace(master.release, settings="unsupervised")
+        return master.release if watched else replace(master.release, settings=UNWATCHED)
 
     def address(self) -> str:
         """Return the public address: with port 0 a free one, kept as long as the app runs."""
@@ -71,8 +71,9 @@ class Live:
         return f"{shown}:{port or ports.free(host)}"
 
     def has(self, address: str) -> bool:
-        """Tell whether the socket of an address is ours."""
-        return self.supervised.address == address
+        """Tell whether the socket of an address is ours, though its supervisor was killed."""
+        left = (one for one in self.supervised.masters() if one.process() is not None)
+        return address in (self.supervised.address, *(one.about["bind"] for one in left))
 
     @property
     def log(self) -> Path:
@@ -86,10 +87,10 @@ class Live:
             # The supervisor would do it: this is what it would run.
             ui.command(launch.argv)
             return
-        if not self.has(bind):
+        log, python = self.layout.logs / "supervisor.log", interpreter(self.context.user)
+        if not self.supervised.revive(log, python) or self.supervised.address != bind:
             self.stop()
-        python = interpreter(self.context.user)
-        self.supervised.ensure(bind, self.layout.logs / "supervisor.log", python)
+        self.supervised.ensure(bind, log, python)
         self._drop([one for one in self.supervised.masters() if not one.good], announce=False)
         self._replace(release, launch, bind)
 
@@ -173,6 +174,12 @@ class Live:
         master = self.master
         if master is None:
             raise NotReadyError("the app ended before it could be reloaded", hint="./moor logs")
+        log = self.layout.logs / "supervisor.log"
+        if not self.supervised.revive(log, interpreter(self.context.user)):
+            raise NotReadyError(
+                "the supervisor was killed, and no other may take its place",
+                hint="./moor deploy, which closes the port for a moment",
+            )
         before = frozenset(ready(master.folder))
         # The socket stays: where its address changed, Gunicorn would open another one.
         env = {**release.env, "BIND": master.about["bind"]}

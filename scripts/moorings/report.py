@@ -10,7 +10,7 @@ from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.history import Change, Entry
 from moorings.settings import Settings
-from moorings.target import Instance, Target
+from moorings.target import UNWATCHED, Instance, Target
 from moorings.tracing import Trace, Traces
 
 #: What `moor status` ends with where nothing runs, as `systemctl status` does.
@@ -84,6 +84,8 @@ def status(made: Deployment) -> int:
     else:
         ui.say(f"  release {live.version} at {made.target.endpoints().app}")
         ui.show(_instances(made.target.instances()))
+        if live.settings == UNWATCHED:
+            ui.warn("its supervisor was killed; ./moor reload starts another, which takes over")
     ui.say(f"  Jaeger  {made.jaeger.describe()}")
     ui.say(f"  state   {made.layout.home}")
     for line in _on_this_machine(made):

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from moorings import guarded, probe, supervisor, users
+from moorings import guarded, inherit, probe, supervisor, users
 from moorings.errors import MoorError, NotReadyError
 from moorings.runner import Runner, User
 from moorings.target import Release
@@ -122,22 +122,38 @@ class Supervised:
 
         :param python: an interpreter that its user may run.
         """
+        if self.process() is None:
+            with listener(bind) as shared:
+                self._start(shared, bind, log, python)
+
+    def revive(self, log: Path, python: str) -> bool:
+        """Start another for one that was killed, on the socket of the masters that it left.
+
+        :returns: whether one runs; where no master gives its socket away, none does.
+        """
         if self.process() is not None:
-            return
+            return True
+        for one in self.masters():
+            bind = one.about["bind"]
+            shared = inherit.listener(one.pid, bind) if one.process() else None
+            if shared is not None:
+                with shared:
+                    self._start(shared, bind, log, python)
+                return True
+        return False
+
+    def _start(self, shared: socket.socket, bind: str, log: Path, python: str) -> None:
         users.hand_over(self.folder, self.user)
         program = shutil.copyfile(supervisor.__file__, self.program)
-        with listener(bind) as shared:
-            self.runner.start(
-                [python, "-I", str(program), str(self.folder), str(shared.fileno()), bind],
-                cwd=self.folder,
-                env={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
-                log=log,
-                user=self.user,
-                fds=(shared.fileno(),),
-            )
-            probe.until(
-                lambda: True if self.process() else None, what="the supervisor", timeout=BOOT
-            )
+        self.runner.start(
+            [python, "-I", str(program), str(self.folder), str(shared.fileno()), bind],
+            cwd=self.folder,
+            env={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
+            log=log,
+            user=self.user,
+            fds=(shared.fileno(),),
+        )
+        probe.until(lambda: True if self.process() else None, what="the supervisor", timeout=BOOT)
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send one request.

@@ -7,8 +7,9 @@ may not be able to read the clone.
     python supervisor.py FOLDER FD ADDRESS
 
 FD is the listening socket, ADDRESS what it is bound to, to be written down.
-In FOLDER it listens on `control` for one JSON request a connection, and
-writes `state.json` whenever something changes. A master gets the socket as systemd would hand it
+In FOLDER it listens on `control` for one JSON request a connection, and writes `state.json`
+whenever something changes; and `kept.json`, which it alone reads: where it was killed, the next one
+looks after what it left. A master gets the socket as systemd would hand it
 over: `LISTEN_FDS` of sd_listen_fds(3).
 """
 
@@ -56,10 +57,12 @@ class Master:
     since: float = 0.0
     again: float = 0.0
     """When to start it again, monotonic; 0: not to be."""
+    pidfd: int = -1
+    """Of one that an earlier supervisor started: only a child's end is told by the kernel."""
 
     def shown(self) -> dict[str, Any]:
         """Return what others may see: the environment may hold secrets."""
-        hidden = {"env", "since", "again"}
+        hidden = {"env", "since", "again", "pidfd"}
         return {name: value for name, value in asdict(self).items() if name not in hidden}
 
 
@@ -79,13 +82,16 @@ class Supervisor:
         """Serve requests and look after the masters until told to quit and all are gone."""
         wakeup = _signals()
         control = _control(self.folder / "control")
+        self._take_over()
         self.write()
         while not (self.ending and not self.masters):
-            waited: list[int] = [control.fileno(), wakeup]
+            adopted = [master.pidfd for master in self.masters.values() if master.pidfd >= 0]
+            waited = [control.fileno(), wakeup, *adopted]
             ready, _, _ = select.select(waited, [], [], self._pause())
             if wakeup in ready:
                 os.read(wakeup, 4096)
             self._reap()
+            self._part({*adopted} & {*ready})
             self._start_again()
             if self.told_to_end and not self.ending:
                 self.quit()
@@ -93,7 +99,8 @@ class Supervisor:
                 self._answer(control)
         control.close()
         (self.folder / "control").unlink(missing_ok=True)
-        (self.folder / "state.json").unlink(missing_ok=True)
+        for name in ("state.json", "kept.json"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _pause(self) -> float:
         waiting = [master.again for master in self.masters.values() if master.again]
@@ -163,6 +170,29 @@ class Supervisor:
 
     # Processes
 
+    def _take_over(self) -> None:
+        """Look after the masters of an earlier supervisor, which was killed."""
+        for raw in _kept(self.folder / "kept.json"):
+            master = Master(**{**raw, "since": time.monotonic(), "again": 0.0, "pidfd": -1})
+            self.masters[master.name] = master
+            say(f"taking over {master.name} (process {master.pid})")
+            with contextlib.suppress(OSError):
+                master.pidfd = os.pidfd_open(master.pid)
+            # A pid that came back is another process.
+            if master.pidfd >= 0 and began(master.pid) != master.began:
+                master.pid = 0
+                self._part({master.pidfd})
+            elif master.pidfd < 0:
+                self._ended(master, "unknown status")
+
+    def _part(self, ended: set[int]) -> None:
+        """Take note of the end of those that are no children."""
+        for master in list(self.masters.values()):
+            if master.pidfd in ended:
+                os.close(master.pidfd)
+                master.pidfd = -1
+                self._ended(master, "unknown status")
+
     def _spawn(self, master: Master) -> None:
         master.pid = os.fork()
         if master.pid == 0:
@@ -204,13 +234,14 @@ class Supervisor:
                 return
             for master in list(self.masters.values()):
                 if master.pid == pid:
-                    self._ended(master, status)
+                    self._ended(master, _how(status))
 
-    def _ended(self, master: Master, status: int) -> None:
+    def _ended(self, master: Master, how: str) -> None:
         # Its workers still accept on the socket: let them finish what they do.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(master.pid, signal.SIGTERM)
-        say(f"master {master.name} (process {master.pid}) ended with {_how(status)}")
+        if master.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(master.pid, signal.SIGTERM)
+        say(f"master {master.name} (process {master.pid}) ended with {how}")
         master.pid = 0
         if master.good and not self.ending:
             lived = time.monotonic() - master.since
@@ -229,12 +260,27 @@ class Supervisor:
                 self.write()
 
     def write(self) -> None:
-        """Write down what is, whole or not at all."""
+        """Write down what is, for others and for a supervisor after this one."""
         state = {"pid": os.getpid(), "began": began(os.getpid()), "address": self.address,
                  "masters": [master.shown() for master in self.masters.values()]}  # fmt: skip
-        fresh = self.folder / "state.new"
-        fresh.write_text(json.dumps(state, indent=2) + "\n")
-        fresh.replace(self.folder / "state.json")
+        _replace(self.folder / "kept.json", [asdict(one) for one in self.masters.values()], 0o600)
+        _replace(self.folder / "state.json", state, 0o644)
+
+
+def _replace(file: Path, content: object, mode: int) -> None:
+    """Write a file whole or not at all."""
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as stream:
+        stream.write(json.dumps(content, indent=2) + "\n")
+    fresh.replace(file)
+
+
+def _kept(file: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return []
 
 
 def began(pid: int) -> int:

@@ -9,6 +9,9 @@ from moorings.layout import Layout
 from moorings.runner import Runner, User
 from moorings.settings import Settings
 
+#: The configuration of a release that serves on while nothing would start it again.
+UNWATCHED = "unwatched"
+
 
 @dataclass(frozen=True)
 class Need:

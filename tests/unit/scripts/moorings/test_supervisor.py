@@ -3,9 +3,12 @@
 import os
 import signal
 import socket
+import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -46,11 +49,14 @@ class Place:
         self.until(lambda: (self.folder / name).exists() and "serves" in self.said(name))
 
     def launch(self, name: str, program: str) -> None:
-        about = {"version": name, "commit": "", "settings": "", "bind": "127.0.0.1:1"}
+        about = {"version": name, "commit": "", "settings": "", "bind": f"127.0.0.1:{self.port}"}
         self.supervised.ask(
             "start", name=name, argv=[program, "-c", SERVER], env={"NAME": name},
             cwd=str(self.folder), log=str(self.folder / name), about=about,
         )  # fmt: skip
+
+    def revive(self) -> bool:
+        return self.supervised.revive(self.folder / "log", sys.executable)
 
     def good(self, name: str) -> None:
         self.supervised.ask("good", name=name, about=self.master(name).about)
@@ -168,18 +174,88 @@ def test_sigterm_stops_all_and_leaves_nothing(place: Place) -> None:
     assert place.supervised.masters() == []
 
 
-def test_masters_of_a_killed_supervisor_are_still_known(place: Place) -> None:
+@pytest.fixture
+def orphaned(place: Place) -> Iterator[Place]:
+    """One whose supervisor was killed under a good master."""
     place.start("good")
     place.good("good")
-    process = place.supervised.process()
+    process, master = place.supervised.process(), place.master("good").process()
     assert process is not None
+    assert master is not None
     process.kill()
     psutil.wait_procs([process], timeout=10)
-    assert place.supervised.process() is None
-    master = place.supervised.good()
-    assert master is not None
-    assert place.ask() == "good"
-    os.kill(master.pid, signal.SIGKILL)
+    yield place
+    again = place.supervised.process()
+    if again is not None:
+        place.supervised.ask("quit")
+        psutil.wait_procs([again], timeout=10)
+    if master.is_running():
+        master.kill()
+
+
+def test_masters_of_a_killed_supervisor_are_still_known(orphaned: Place) -> None:
+    assert orphaned.supervised.process() is None
+    assert orphaned.supervised.good() is not None
+    assert orphaned.ask() == "good"
+
+
+def test_another_takes_the_socket_over_while_clients_connect(orphaned: Place) -> None:
+    over = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+
+        def hammer() -> set[str]:
+            answers = set()
+            while not over.is_set():
+                answers.add(orphaned.ask())
+            return answers
+
+        clients = [pool.submit(hammer) for _ in range(2)]
+        try:
+            assert orphaned.revive()
+            orphaned.start("new")
+            orphaned.good("new")
+            orphaned.supervised.ask("stop", name="good")
+            orphaned.until(lambda: orphaned.names() == ["new"])
+        finally:
+            over.set()
+    assert set.union(*(client.result() for client in clients)) == {"good", "new"}
+
+
+def test_one_that_was_taken_over_is_started_again_as_it_was(orphaned: Place) -> None:
+    assert orphaned.revive()
+    dead = orphaned.master("good").pid
+    os.kill(dead, signal.SIGKILL)
+    orphaned.until(
+        lambda: (
+            orphaned.master("good").pid != dead and orphaned.master("good").process() is not None
+        )
+    )
+    assert orphaned.ask() == "good"
+    assert "unknown status" in (orphaned.folder / "log").read_text()
+
+
+def test_a_second_one_that_is_killed_is_followed_by_a_third(orphaned: Place) -> None:
+    assert orphaned.revive()
+    second = orphaned.supervised.process()
+    assert second is not None
+    second.kill()
+    psutil.wait_procs([second], timeout=10)
+    assert orphaned.revive()
+    assert orphaned.supervised.process() != second
+    assert (orphaned.names(), orphaned.ask()) == (["good"], "good")
+
+
+def test_where_no_master_is_left_nothing_is_taken_over(orphaned: Place) -> None:
+    os.kill(orphaned.master("good").pid, signal.SIGKILL)
+    orphaned.until(lambda: orphaned.master("good").process() is None)
+    assert not orphaned.revive()
+
+
+def test_what_a_master_needs_again_is_closed_to_others(place: Place) -> None:
+    place.start("good")
+    kept = place.folder / "supervisor" / "kept.json"
+    assert '"NAME": "good"' in kept.read_text()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""Takes a listening socket from a process that serves on it, without it being closed.
+
+pidfd_getfd(2) wants the rights to trace that process: root has them, another user where the
+kernel lets him (ptrace_scope of Yama).
+"""
+
+import ctypes
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+#: Number of pidfd_getfd, the same on every architecture (since Linux 5.6).
+PIDFD_GETFD = 438
+
+
+def listener(pid: int, address: str) -> socket.socket | None:
+    """Return a copy of a process's listening socket; None where it has none or keeps it.
+
+    :param address: `host:port`, what the socket must be bound to.
+    """
+    with suppress(OSError):
+        process = os.pidfd_open(pid)
+        try:
+            for number in _sockets(pid):
+                found = _copy(process, number)
+                if found is not None and _bound(found) == address:
+                    return found
+                if found is not None:
+                    found.close()
+        finally:
+            os.close(process)
+    return None
+
+
+def _sockets(pid: int) -> list[int]:
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return [int(link.name) for link in links if str(link.readlink()).startswith("socket:")]
+
+
+def _copy(process: int, number: int) -> socket.socket | None:
+    copied = ctypes.CDLL(None, use_errno=True).syscall(PIDFD_GETFD, process, number, 0)
+    return socket.socket(fileno=copied) if copied >= 0 else None
+
+
+def _bound(found: socket.socket) -> str:
+    """Return what a listening socket is bound to; empty where it does not listen."""
+    if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return ""
+    name = found.getsockname()
+    if isinstance(name, tuple):
+        host = f"[{name[0]}]" if ":" in name[0] else name[0]
+        return f"{host}:{name[1]}"
+    return f"unix:{os.fsdecode(name)}"

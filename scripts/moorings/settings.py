@@ -25,6 +25,7 @@ def option(
     least: int | None = None,
     most: int | None = None,
     choices: tuple[str, ...] = (),
+    gone: Mapping[str, str] | None = None,
 ) -> Any:
     """Describe one setting.
 
@@ -33,11 +34,12 @@ def option(
     :param env: a standard variable of the environment that means the same.
     :param least: the smallest number allowed.
     :param most: the largest number allowed.
+    :param gone: values that people know from elsewhere, and what became of each.
     """
     return field(
         default=default,
         metadata={"about": about, "flag": flag, "make": make, "env": env, "least": least,
-                  "most": most, "choices": choices},
+                  "most": most, "choices": choices, "gone": gone or {}},
     )  # fmt: skip
 
 
@@ -278,6 +280,9 @@ def _deadline_fits(server: Server) -> None:
 
 def _checked(key: str, item: "Field[Any]", value: object, origin: str) -> object:
     typed = _typed(item.type, value)
+    if typed in item.metadata["gone"]:
+        fact = f"{key}: {typed} was {item.metadata['gone'][typed]} (from {origin})"
+        raise SettingsError(fact, hint=_LIST)
     wrong = _not_a(item.type) if typed is None else _out_of_range(item, typed)
     if wrong:
         raise SettingsError(f"{key}: should be {wrong}, not {value!r} (from {origin})", hint=_LIST)

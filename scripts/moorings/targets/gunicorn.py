@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from moorings import ui
 from moorings.contract.outcome import Limit
 from moorings.mastered import MasteredTarget
 from moorings.settings import option
-from moorings.target import Context
+from moorings.target import Context, Release
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,16 @@ class Options:
         "class of the workers",
         flag="--worker",
         make="WORKER",
-        choices=("gthread", "sync", "gevent", "asgi"),
+        choices=("gthread", "sync", "gevent", "asgi", "uvicorn"),
+        gone={"eventlet": "removed from Gunicorn 26; use gevent"},
     )
 
+
+#: What a deploy says of a worker that is there only to be compared with.
+LOSSES = {
+    "gunicorn-uvicorn": "uvicorn workers lost, as measured, all 40 spans before a stop, and"
+    " answered 277 times 500 in three reloads under load; asgi is Gunicorn's own",
+}
 
 #: The columns of the grid: a class of workers each.
 COLUMNS = {
@@ -44,7 +52,17 @@ LIMITS = {
 
 def create(context: Context) -> MasteredTarget:
     """Return the target."""
-    return MasteredTarget(context, Gunicorn(context.settings.of(Gunicorn.name, Options)))
+    return _Target(context, Gunicorn(context.settings.of(Gunicorn.name, Options)))
+
+
+class _Target(MasteredTarget):
+    """Says what a worker is known to lose."""
+
+    def start(self, release: Release) -> None:
+        losses = LOSSES.get(self.column)
+        if losses:
+            ui.warn(losses)
+        super().start(release)
 
 
 class Gunicorn:

@@ -49,6 +49,7 @@ def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
         ("", {"MOOR_SERVER_PORT": "70000"}, {}, "should be 65535 or less"),
         ("", {"MOOR_SERVER_WORKER": "1"}, {}, "did you mean MOOR_SERVER_WORKERS?"),
         ("", {}, {"server.nope": "1"}, "server.nope: no such setting"),
+        ("", {}, {"gunicorn.worker": "eventlet"}, "removed from Gunicorn 26; use gevent (from a"),
         ("", {}, {"gunicorn.worker": "eventlett"}, "gunicorn.worker: should be one of"),
     ],
 )

@@ -100,14 +100,16 @@ class Deployment:
         """Deploy the working tree; None where it runs already."""
         return lifecycle.deploy(self.target, self.release(), self.plan())
 
-    def rollback(self, wanted: str = "") -> Change | None:
+    def rollback(self, wanted: str = "", plan: lifecycle.Plan | None = None) -> Change | None:
         """Go back to a release that is kept, under the settings as they are now.
 
         :param wanted: its version or how that begins; empty: what served before the live one.
+        :param plan: how to go about it; by default as a deploy.
         :raises MoorError: where there is none such.
         """
         chosen = history.choose(self.kept(), self.target.live(), wanted)
-        return lifecycle.rollback(self.target, self._configured(chosen.release), self.plan())
+        release = self._configured(chosen.release)
+        return lifecycle.rollback(self.target, release, plan or self.plan())
 
     def reload(self) -> None:
         """Take changed settings into the live release."""

@@ -8,7 +8,7 @@ from moorings.contract import controls
 from moorings.contract.outcome import Skipped
 
 
-@pytest.mark.parametrize("name", controls.CONTROLS)
+@pytest.mark.parametrize("name", controls.of_target("gunicorn"))
 def test_control(name: str) -> None:
     """It reddens exactly what it declares."""
     try:

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from moorings.contract.outcome import Limit
 from moorings.contract.site import Site, Yard
+from moorings.contract.size import Size
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.service import is_sample
 from moorings.target import Release, Target
 from moorings.tracing import Traces
-
-Size = Literal["quick", "ci", "full"]
 
 
 @dataclass
@@ -25,7 +23,7 @@ class Column:
 
     name: str
     target_name: str = ""
-    size: Size = "ci"
+    size: Size = Size.CI
     has: frozenset[str] = frozenset()
     limits: Mapping[str, Limit] = field(default_factory=dict)
     address: str = ""

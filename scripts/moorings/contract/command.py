@@ -15,11 +15,18 @@ from moorings.flags import DEFAULT_TARGET, setting_options, values
 @click.argument("target", default="", metavar="[TARGET]")
 @click.option("--only", multiple=True, metavar="ID", help="This check alone, or this group.")
 @click.option("--quick", is_flag=True, help="Look at what runs; no load, no restart, 20 s.")
+@click.option("--full", is_flag=True, help="20 cycles under load, as for the grid: 15 min.")
 @click.option("--url", default="", help="Anything that answers there, instead of a target.")
 @click.option("--jaeger", default="", metavar="URL", help="Query address of its Jaeger.")
 @setting_options
 def check(
-    target: str, only: tuple[str, ...], quick: bool, url: str, jaeger: str, **options: Any
+    target: str,
+    only: tuple[str, ...],
+    quick: bool,
+    full: bool,
+    url: str,
+    jaeger: str,
+    **options: Any,
 ) -> None:
     """Prove that a deployment on TARGET does what it must.
 
@@ -32,7 +39,9 @@ def check(
       moor check --quick               the deployment in use
       moor check --url http://127.0.0.1:8000
     """
-    if url and (target or quick):
+    if url and (target or quick or full):
         raise UsageError("--url asks an address, not a target", hint=f"./moor check --url {url}")
+    if quick and full:
+        raise UsageError("--quick and --full are two sizes", hint="choose one")
     name = "" if url else target or DEFAULT_TARGET
-    sys.exit(prove(Run(name, values(options), only, quick, url, jaeger)))
+    sys.exit(prove(Run(name, values(options), only, quick, url, jaeger, full=full)))

@@ -6,7 +6,7 @@ A grid that cannot turn red proves nothing.
 import io
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from moorings import users
 from moorings.contract import registry
@@ -31,6 +31,15 @@ class Control:
     """The checks that it must turn red: these, and of the ones it runs no other."""
     as_root: bool = False
     """Whether only root can make it."""
+    flags: Mapping[str, object] = field(default_factory=dict)
+    """The column that it is, where it is another one than the target's first."""
+    target: str = ""
+    """The only one that it can be made on; empty: any."""
+
+
+def of_target(name: str) -> list[str]:
+    """Return the controls that can be made on a target."""
+    return [control for control, about in CONTROLS.items() if about.target in ("", name)]
 
 
 def _app(name: str, ready: str = "") -> Mapping[str, object]:
@@ -42,7 +51,8 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(flags=_app("never_ready", "broken:ready"), proved=False), frozenset({READY})
     ),
     "changes by restart": Control(
-        Tamper(restarts=True), frozenset({"serve.idempotent", "reload.load", "deploy.load"})
+        Tamper(restarts=True),
+        frozenset({"serve.idempotent", "reload.load", "deploy.load", "rollback.load"}),
     ),
     "a gateway without chunks": Control(
         Tamper(front=gateway(drops_chunks=True)), frozenset({"serve.http"})
@@ -62,8 +72,20 @@ CONTROLS: Mapping[str, Control] = {
     "an app that leaves a daemon": Control(Tamper(flags=_app("daemon")), frozenset({"down.clean"})),
     "spans to nowhere": Control(
         Tamper(env={"OTEL_TRACES_EXPORTER": "none"}),
-        frozenset({"trace.arrives", "trace.errors", "trace.stream", "trace.ledger"}),
+        frozenset({"trace.arrives", "trace.ledger", "recycle"}),
     ),
+    "sync workers": Control(
+        Tamper(),
+        frozenset({"drain.queued"}),
+        flags={"gunicorn.worker": "sync"},
+        target="gunicorn",
+    ),
+    "no deadline": Control(Tamper(flags={"server.deadline": 0}), frozenset({"hang.worker"})),
+    "an app that boots slowly": Control(Tamper(flags=_app("slow")), frozenset({"crash.worker"})),
+    "spans that lie": Control(
+        Tamper(flags=_app("lies")), frozenset({"trace.errors", "trace.stream"})
+    ),
+    "no flush at the end": Control(Tamper(flags=_app("unflushed")), frozenset({"trace.ledger"})),
     "no propagation": Control(Tamper(env={"OTEL_PROPAGATORS": "none"}), frozenset({"trace.edges"})),
     "a readiness check that traces": Control(
         Tamper(flags=_app("chatty", "broken:ready")), frozenset({"trace.probes"})
@@ -86,7 +108,7 @@ def verdicts(name: str, target: str) -> dict[str, Verdict]:
     if control.as_root and not users.is_root():
         raise Skipped("only root can run an app as root")
     wanted = control.reddens | {READY}
-    column = Run(target, tamper=control.tamper).column()
+    column = Run(target, control.flags, tamper=control.tamper).column()
     column.patience = PATIENCE
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         try:

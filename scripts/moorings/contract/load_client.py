@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from moorings.contract.load_plan import Group, Plan, Request
+from moorings.contract.load_plan import Group, Plan, Request, loopback
 from moorings.contract.load_releases import Place, Succession
 from moorings.contract.load_report import Ended, Record
 from moorings.contract.load_wire import Channel, Failed, Kind
@@ -76,7 +76,8 @@ class Client:
         self._group = group
         self._turns = turns
         self._loop = asyncio.get_running_loop()
-        self._host = urlsplit(shared.plan.url).netloc
+        url = group.url or shared.plan.url
+        self._host, self._address = urlsplit(url).netloc, loopback(url)
         self._channel: Channel | None = None
         self._place = Place()
         self._written = 0.0
@@ -156,7 +157,7 @@ class Client:
             self._shared.quiet_closes += 1
             self._drop()
         try:
-            _, self._channel = await self._loop.create_connection(Channel, *self._plan.address)
+            _, self._channel = await self._loop.create_connection(Channel, *self._address)
         except OSError as problem:
             raise _unconnected(problem) from None
         self._shared.connections += 1

@@ -35,6 +35,8 @@ class Group:
     """Requests a second of all clients together (open loop); 0: as fast as answers come."""
     pause: float = 0.0
     """Seconds between an answer and the same client's next request, in a closed loop."""
+    url: str = ""
+    """Where these ask, a relay say; empty: where the plan says."""
 
 
 #: Both modes at once, as the checks use them.
@@ -93,7 +95,9 @@ class Plan:
 
         :raises UsageError: saying which bound is broken.
         """
-        loopback(self.url)
+        for url in (self.url, *(group.url for group in self.groups)):
+            if url:
+                loopback(url)
         clients = sum(group.clients for group in self.groups)
         for name, value, most in (
             ("requests", self.requests, MOST),
@@ -102,11 +106,6 @@ class Plan:
         ):
             if not 0 < value <= most:
                 raise UsageError(f"a load of {value} {name}: should be 1 to {most:.0f}")
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to connect to."""
-        return loopback(self.url)
 
 
 def loopback(url: str) -> tuple[str, int]:

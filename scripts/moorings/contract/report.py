@@ -12,6 +12,7 @@ from rich.text import Text
 from moorings.contract import host
 from moorings.contract.column import Column
 from moorings.contract.outcome import Outcome, Verdict
+from moorings.contract.size import Size
 from moorings.errors import MoorError
 
 STYLE: dict[Outcome, str] = {
@@ -38,7 +39,7 @@ class Record:
     @property
     def name(self) -> str:
         """The stem of its files; a quick look at a deployment in use never replaces the column."""
-        quick = self.column.size == "quick" and bool(self.column.target_name)
+        quick = self.column.size is Size.QUICK and bool(self.column.target_name)
         return f"{self.column.name}-quick" if quick else self.column.name
 
     def document(self) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class Record:
             "target": self.column.target_name,
             "release": release[0],
             "commit": release[1],
-            "size": self.column.size,
+            "size": self.column.size.value,
             "started": self.started,
             "machine": host.facts(self.column.target_name),
             "checks": [_entry(verdict) for verdict in self.verdicts],

@@ -12,11 +12,12 @@ import pytest
 
 from moorings import deployment, targets, ui
 from moorings.contract import registry
-from moorings.contract.column import Column, Live, Own, Size
+from moorings.contract.column import Column, Live, Own
 from moorings.contract.outcome import Limit, Verdict
 from moorings.contract.registry import Check
 from moorings.contract.report import Record
 from moorings.contract.site import Yard
+from moorings.contract.size import Size
 from moorings.contract.tamper import HEALTHY, Tamper
 from moorings.contract.wire import WireError, ask
 from moorings.errors import MoorError, NotReadyError, UsageError
@@ -64,8 +65,8 @@ class Run:
             jaeger = f" --jaeger {self.jaeger}" if self.jaeger else ""
             return f"./moor check --url {self.url}{jaeger} --only {check}"
         flags = [word for key, value in self.flags.items() for word in ("--set", f"{key}={value}")]
-        quick = ["--quick"] if self.quick else []
-        return shlex.join(["./moor", "check", self.target, *flags, *quick, "--only", check])
+        size = ["--quick"] * self.quick + ["--full"] * self.full
+        return shlex.join(["./moor", "check", self.target, *flags, *size, "--only", check])
 
     def _live(self) -> Live:
         made = deployment.open(ROOT, os.environ, self.flags, self.target, looks_only=True)
@@ -73,13 +74,13 @@ class Run:
             hint = f"./moor deploy {self.target}"
             raise NotReadyError(f"nothing runs on {self.target} that could be asked", hint=hint)
         name, limits = made.target.column, _limits(self.target)
-        return Live(name, self.target, "quick", limits=limits, deployment=made)
+        return Live(name, self.target, Size.QUICK, limits=limits, deployment=made)
 
     def _own(self) -> Own:
         yard = Yard(self.target, ROOT, os.environ, self.flags, self.tamper)
         yard.sweep()
         name, limits = yard.plain.target.column, _limits(self.target)
-        size: Size = "full" if self.full else "ci"
+        size = Size.FULL if self.full else Size.CI
         return Own(name, self.target, size, limits=limits, yard=yard)
 
 
@@ -107,7 +108,7 @@ def remote(url: str, jaeger: str) -> Column:
     has = {"runtime"} if version.status == 200 and b'"release"' in version.body else set()
     has |= {"traces"} if jaeger else set()
     name = f"url-{parts.netloc.replace(':', '-')}"
-    return Column(name, "", "quick", frozenset(has), address=url.rstrip("/"), jaeger=jaeger)
+    return Column(name, "", Size.QUICK, frozenset(has), address=url.rstrip("/"), jaeger=jaeger)
 
 
 class Plugin:

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -26,7 +26,9 @@ FLAGS: Mapping[str, object] = {
     "server.port": 0,
     "server.probe": True,
     "server.log_format": "json",
-    "server.max_body": 100 * 1024 * 1024,
+    "server.max_body": 80 * 1024 * 1024,
+    # The drain is announced for longer than this, at each change.
+    "server.keep_alive": 2,
 }
 
 
@@ -95,16 +97,31 @@ class Site:
         :param proof: the whole proof before the switch, or only readiness.
         """
         self.deployment = self._open(flags or {})
-        tamper = self.yard.tamper
-        if tamper.restarts:
+        if self.yard.tamper.restarts:
             self.stop()
-        prove = (lifecycle.prove if proof else briefly) if tamper.proved else lifecycle.unproved
-        window = lifecycle.ALIVE if prove is lifecycle.prove else 0
-        plan = replace(self.deployment.plan(), prove=prove, window=window)
         release = self.deployment.release()
-        change = lifecycle.deploy(self.target, release, plan)
+        change = lifecycle.deploy(self.target, release, self._plan(proof))
         self.release = release
         return change is not None
+
+    def _plan(self, proof: bool) -> lifecycle.Plan:
+        tamper = self.yard.tamper
+        prove = (lifecycle.prove if proof else briefly) if tamper.proved else lifecycle.unproved
+        window = lifecycle.ALIVE if prove is lifecycle.prove else 0
+        return replace(self.deployment.plan(), prove=prove, window=window)
+
+    def rollback(self) -> None:
+        """Go back to the release before, as `moor rollback` does; its proof is readiness only."""
+        if self.yard.tamper.restarts:
+            self._halt()
+        self.deployment.rollback(plan=self._plan(proof=False))
+
+    def _halt(self) -> None:
+        """End what serves from outside; the releases stay."""
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        probe.until(lambda: not self.processes() or None, what="all processes to end", timeout=60)
 
     def coming(self, flags: Mapping[str, object]) -> Release:
         """Return the release that a deploy with these settings would bring."""

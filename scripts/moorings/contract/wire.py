@@ -140,18 +140,30 @@ class Connection:
 
     def read(self, answer: Answer, *, final: bool = True) -> Answer:
         """Read the answer to its end; only its interim part where not `final`."""
-        while True:
-            event = self._next(answer)
-            if isinstance(event, h11.InformationalResponse):
-                answer.interim = (*answer.interim, event.status_code)
-                if not final:
-                    return answer
-            elif isinstance(event, h11.Response):
-                _start(answer, event)
-            elif isinstance(event, h11.Data):
-                answer.pieces.append((time.monotonic(), bytes(event.data)))
-            else:
-                return _finish(answer)
+        while not self._advance(answer):
+            if answer.interim and not final:
+                break
+        return answer
+
+    def begin(self, answer: Answer) -> Answer:
+        """Read the answer to the first piece of its body."""
+        while not answer.pieces and not self._advance(answer):
+            pass
+        return answer
+
+    def _advance(self, answer: Answer) -> bool:
+        """Take in what comes next; tell whether it was the end."""
+        event = self._next(answer)
+        if isinstance(event, h11.InformationalResponse):
+            answer.interim = (*answer.interim, event.status_code)
+        elif isinstance(event, h11.Response):
+            _start(answer, event)
+        elif isinstance(event, h11.Data):
+            answer.pieces.append((time.monotonic(), bytes(event.data)))
+        else:
+            _finish(answer)
+            return True
+        return False
 
     def closed(self, within: float) -> bool:
         """Tell whether the other side closes an idle connection cleanly: an end, not a reset."""
@@ -226,7 +238,6 @@ def _start(answer: Answer, event: h11.Response) -> None:
         answer.headers[key] = f"{answer.headers[key]}, {text}" if key in answer.headers else text
 
 
-def _finish(answer: Answer) -> Answer:
+def _finish(answer: Answer) -> None:
     answer.body = b"".join(data for _, data in answer.pieces)
     answer.ended = time.monotonic()
-    return answer

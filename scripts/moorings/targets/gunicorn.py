@@ -47,6 +47,12 @@ LIMITS = {
         "always",
         _SYNC,
     ),
+    "drain.queued": Limit(
+        "a sync worker that stops resets what waits in the backlog",
+        "https://github.com/benoitc/gunicorn/issues/3397",
+        "always",
+        _SYNC,
+    ),
 }
 
 

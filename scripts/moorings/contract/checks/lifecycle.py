@@ -1,112 +1,18 @@
-"""drain.*, deploy.*, down.*: what happens to requests and processes when something changes."""
+"""deploy.broken, down.clean: what is left of what failed, and of what was taken away."""
 
-import os
-import signal
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moorings import probe
 from moorings.contract import wire
 from moorings.contract.column import Column
-from moorings.contract.metrics import active
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site, own_jaeger
-from moorings.contract.watch import Watch, running, watching
-from moorings.contract.wire import Answer
+from moorings.contract.watch import Watch, watching
 from moorings.errors import MoorError
 
 APPS = Path(__file__).parents[1] / "apps"
-
-#: Requests under way at a stop, of one worker fewer than there are: the last one answers who asks
-#: how many run, also where a worker takes one at a time.
-UNDER_WAY = 4
-
-#: Seconds that a stop may take beyond the grace period.
-BEYOND = 5.0
-
-
-@check(
-    "drain.running",
-    proves="every request that runs at a stop is answered",
-    needs=["probe", "deploy"],
-    control="a short grace",
-)
-def drain_running(column: Column) -> str:
-    """Stop it while requests of three seconds run."""
-    with (
-        column.other({"server.workers": UNDER_WAY + 1}) as site,
-        running(f"{site.url}/_probe/sleep/3", UNDER_WAY, timeout=20) as under_way,
-    ):
-        _wait_until_active(site, UNDER_WAY)
-        began = time.monotonic()
-        site.stop()
-        took = time.monotonic() - began
-        failed = [problem for one in under_way if (problem := _problem(one))]
-    if failed:
-        fact = f"{len(failed)} of {UNDER_WAY} requests that ran at the stop failed"
-        raise CheckFailed(f"{fact}; the first: {failed[0]}")
-    return f"0 failed of {UNDER_WAY}, stopped in {took:.1f} s"
-
-
-def _wait_until_active(site: Site, requests: int) -> None:
-    def busy() -> bool | None:
-        return True if active(site.url) >= requests else None
-
-    probe.until(busy, what=f"{requests} requests to be running", timeout=5)
-
-
-def _problem(one: "Future[Answer]") -> str:
-    """Return what went wrong with a request, empty where nothing did."""
-    try:
-        answer = one.result()
-    except CheckFailed as failed:
-        return failed.fact
-    return "" if answer.status == 200 else f"answered {answer.status}"
-
-
-@check(
-    "drain.deadline",
-    proves="a request longer than the grace period is cut at it; stop ends within grace + 5 s",
-    needs=["probe", "deploy"],
-    control="no grace",
-)
-def drain_deadline(column: Column) -> str:
-    """Stop it while a request hangs."""
-    grace = 2
-    with (
-        column.other({"server.grace": grace}) as site,
-        running(f"{site.url}/_probe/hang", 1, timeout=60) as under_way,
-    ):
-        _wait_until_active(site, 1)
-        took = _timed_stop(site, grace + BEYOND)
-        cut = _problem(under_way[0])
-    claim(took < grace + BEYOND, f"the stop had not ended after {took:.1f} s, grace is {grace} s")
-    claim(took > grace - 0.5, f"the stop took {took:.1f} s and did not wait {grace} s")
-    claim(bool(cut), "a request of 600 s was answered")
-    return f"cut, stopped in {took:.1f} s with {grace} s of grace"
-
-
-def _timed_stop(site: Site, most: float) -> float:
-    """Return the seconds that a stop took; one that takes too long is ended by force."""
-    pids, began = site.pids(), time.monotonic()
-    with ThreadPoolExecutor(1) as pool:
-        stop = pool.submit(site.stop)
-        with suppress(TimeoutError):
-            stop.result(timeout=most)
-        took = time.monotonic() - began
-        if not stop.done():
-            _kill(pids)
-    return took
-
-
-def _kill(pids: set[int]) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True)

@@ -1,58 +1,26 @@
-"""*.load, crash.*, deploy.lock, trace.ledger: what clients notice of a change while they hammer."""
+"""*.load, deploy.lock, trace.ledger: what clients notice of a change while they hammer."""
 
+import itertools
 import os
-import signal
+import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from moorings import probe
 from moorings.contract import ledger
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.column import Column
-from moorings.contract.load import Load, running
-from moorings.contract.load_plan import Group, Plan, in_turn
+from moorings.contract.hammer import loaded, unharmed
 from moorings.contract.load_releases import Succession
-from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.errors import LockedError
 
-#: Both modes at once. The pause leaves the server the time to do anything else on a small machine.
-CLIENTS = (
-    Group("keep-alive", clients=4, pause=0.01),
-    Group("per request", clients=4, keep_alive=False, pause=0.01),
-)
-
-#: Requests before, between and after the changes, so that each is met under load.
-BETWEEN = 200
-
-#: Seconds within which a killed master serves again.
-BACK = 10.0
-
 OTHER: dict[str, object] = {"app.dir": str(APPS / "second"), "app.app": "second:app"}
-
-
-@contextmanager
-def loaded(site: Site, succession: Succession | None = None) -> Iterator[Load]:
-    """Hammer a site for the length of a block, by requests that each leave a span."""
-    asked = in_turn("/_probe/sleep/0.02")
-    plan = Plan(site.url, ask=asked, groups=CLIENTS, requests=100_000, seconds=150)
-    with running(plan, succession) as load:
-        load.wait(BETWEEN)
-        yield load
-
-
-def judged(load: Load) -> Report:
-    """Stop a load that was on to the end, and see that nothing failed."""
-    load.wait(BETWEEN)
-    claim(not load.over, "the load ended before the change did")
-    report = load.stop()
-    if report.failed:
-        raise CheckFailed(report.describe())
-    return report
 
 
 @check(
@@ -62,13 +30,15 @@ def judged(load: Load) -> Report:
     control="changes by restart",
 )
 def reload_load(column: Column) -> str:
-    """Change the number of workers three times."""
-    with column.other() as site, loaded(site) as load:
-        for workers in (3, 1, 2):
+    """Change the number of workers again and again."""
+    size = column.size
+    numbers = itertools.islice(itertools.cycle((3, 1, 2)), max(3, size.cycles))
+    with column.other() as site, loaded(site, size) as load:
+        for workers in numbers:
             site.reload({"server.workers": workers})
-            load.wait(BETWEEN)
+            load.wait(size.between)
             _has_workers(site, workers)
-        return judged(load).summary()
+        return unharmed(load, size).summary()
 
 
 def _has_workers(site: Site, wanted: int) -> None:
@@ -87,18 +57,54 @@ def _has_workers(site: Site, wanted: int) -> None:
 )
 def deploy_load(column: Column) -> str:
     """Deploy another app over the first and the first over it, judged by who answers when."""
+    size = column.size
     with column.other() as site:
-        first = site.coming({}).version
-        succession = Succession(first)
-        with loaded(site, succession) as load:
-            for flags in (OTHER, {}):
+        succession = Succession(site.coming({}).version)
+        with loaded(site, size, succession) as load:
+            for number in range(size.cycles):
+                flags = {} if number % 2 else OTHER
                 succession.begin(site.coming(flags).version)
                 before = site.pids()
                 site.deploy(flags, proof=False)
                 succession.finish()
                 _nothing_of(before, site)
-                load.wait(BETWEEN)
-            return judged(load).summary()
+                load.wait(size.between)
+            return unharmed(load, size).summary()
+
+
+@check(
+    "rollback.load",
+    proves="back to the release before, and forth, under load: 0 failed, none of the old",
+    needs=["probe", "deploy", "process"],
+    control="changes by restart",
+)
+def rollback_load(column: Column) -> str:
+    """Deploy two releases of an app, then go from each back to the other."""
+    size = column.size
+    with _two_releases(column) as (site, versions):
+        succession = Succession(versions[-1])
+        with loaded(site, size, succession) as load:
+            for number in range(size.cycles):
+                succession.begin(versions[number % 2])
+                before = site.pids()
+                site.rollback()
+                succession.finish()
+                _nothing_of(before, site)
+                load.wait(size.between)
+            return unharmed(load, size).summary()
+
+
+@contextmanager
+def _two_releases(column: Column) -> Iterator[tuple[Site, list[str]]]:
+    """Deploy an app, change its code, deploy again; lend the site, and the versions in order."""
+    with TemporaryDirectory() as place:
+        folder = Path(shutil.copytree(APPS / "second", Path(place, "app")))
+        with column.other({**OTHER, "app.dir": str(folder)}) as site:
+            versions = [site.coming({}).version]
+            (folder / "changed.py").write_text("")
+            versions.append(site.coming({}).version)
+            site.deploy(proof=False)
+            yield site, versions
 
 
 def _nothing_of(before: set[int], site: Site) -> None:
@@ -135,52 +141,22 @@ def _refused(site: Site) -> str | None:
 
 
 @check(
-    "crash.master",
-    proves="a killed master is started again by its supervisor, and its orphans are gone",
-    needs=["probe", "deploy", "process"],
-    no_control="the supervisor owns the socket and cannot be left out; its own tests kill it",
-)
-def crash_master(column: Column) -> str:
-    """Kill the master while nobody asks, and wait for another that answers."""
-    with column.other() as site:
-        family = {one.id: one.role for one in site.target.instances()}
-        (master,) = [int(id) for id, role in family.items() if role == "master"]
-        workers = {int(id) for id, role in family.items() if role == "worker"}
-        os.kill(master, signal.SIGKILL)
-        began = time.monotonic()
-        probe.until(lambda: _anew(site, {master, *workers}), what="another master", timeout=BACK)
-        took = time.monotonic() - began
-        _wait_until_gone(site, workers)
-    return f"serves again after {took:.1f} s, {len(workers)} orphans gone"
-
-
-def _anew(site: Site, old: set[int]) -> bool | None:
-    found = {int(one.id) for one in site.target.instances() if one.role != "supervisor"}
-    serves = found and not found & old and probe.Http(f"{site.url}/readyz")() is not None
-    return True if serves else None
-
-
-def _wait_until_gone(site: Site, old: set[int]) -> None:
-    def gone() -> bool | None:
-        return None if {process.pid for process in site.processes()} & old else True
-
-    probe.until(gone, what="the orphans to end", timeout=BACK)
-
-
-@check(
     "trace.ledger",
-    proves="requests answered = server spans stored, by trace id, over load, deploy and stop",
+    proves="requests answered = server spans stored, by trace id, over load, reload, deploy, stop",
     needs=["probe", "deploy", "traces"],
     control="spans to nowhere",
 )
 def trace_ledger(column: Column) -> str:
-    """Hammer, deploy, hammer, and stop at once; then compare the ids."""
+    """Hammer, reload, deploy, and stop at once after the last answer; then compare the ids."""
+    size = column.size
     with column.other() as site:
-        with loaded(site) as load:
+        with loaded(site, size) as load:
+            site.reload({"server.workers": 3})
+            load.wait(size.between)
             before = site.pids()
             site.deploy({"server.threads": 5}, proof=False)
             _nothing_of(before, site)
-            report = judged(load)
+            report = unharmed(load, size)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
         found = ledger.compare(reader, report.answered_ids, since=report.since)

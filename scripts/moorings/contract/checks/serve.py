@@ -101,6 +101,7 @@ def upload(column: Column) -> str:
     grown = _peak(column) - before
     claim(grown < GROWTH, f"the workers' peak memory grew by {grown // MIB} MiB")
     _too_long(column)
+    _too_many_chunks(column)
     return f"2 x {UPLOAD // MIB} MiB whole, peak memory grew by {grown // MIB} MiB, 413 beyond"
 
 
@@ -129,6 +130,14 @@ def _too_long(column: Column) -> None:
             raise CheckFailed(f"{size} bytes announced: {waited.fact}, not 413", head) from None
     smoke.problem(answer, 413)
     smoke.echoed(wire.ask(f"{column.url}/_probe/echo", "POST", body=b"next"), b"next")
+
+
+def _too_many_chunks(column: Column) -> None:
+    """Send more than the limit without saying how much it will be."""
+    limit = column.site.deployment.settings.server.max_body or UPLOAD
+    url = f"{column.url}/_probe/echo"
+    smoke.problem(wire.ask(url, "POST", body=_body(limit + MIB), timeout=60), 413)
+    smoke.echoed(wire.ask(url, "POST", body=b"next"), b"next")
 
 
 @check(

@@ -127,6 +127,22 @@ def plan(server: Ill, requests: int = 3, **changes: object) -> Plan:
     return Plan(**{"url": server.url, "groups": ONE, "requests": requests, "race": 20.0} | changes)  # type: ignore[arg-type]
 
 
+def test_a_group_may_ask_elsewhere(ill: Start) -> None:
+    here, there = ill(always(OK)), ill(always(OK))
+    groups = (*ONE, Group("two", clients=1, url=there.url))
+    report = loaded(Plan(here.url, groups=groups, requests=10))
+    assert (report.sent, report.failed) == (10, 0)
+    assert len(here.heads) == report.group("one").sent > 0
+    assert len(there.heads) == report.group("two").sent > 0
+    assert f"Host: {there.url.removeprefix('http://')}".encode() in there.heads[0]
+
+
+def test_no_group_asks_another_machine() -> None:
+    groups = (Group("two", url="http://192.0.2.1/"),)
+    with pytest.raises(UsageError, match="not on this machine"):
+        Plan("http://127.0.0.1:1", groups=groups)
+
+
 def test_a_well_server_has_no_failures(ill: Start) -> None:
     server = ill(always(OK))
     report = loaded(plan(server, 60, groups=BOTH))

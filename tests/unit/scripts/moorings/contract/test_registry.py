@@ -13,8 +13,9 @@ from moorings.errors import UsageError
 #: What issues and documents call them; a renamed check is a broken promise.
 IDS = [
     "serve.ready", "serve.idempotent", "serve.http", "serve.stream", "serve.upload",
-    "serve.keepalive", "drain.running", "drain.deadline", "deploy.broken", "down.clean",
-    "reload.load", "deploy.load", "deploy.lock", "crash.master", "trace.ledger",
+    "serve.keepalive", "drain.running", "drain.queued", "drain.deadline", "deploy.broken",
+    "down.clean", "reload.load", "deploy.load", "rollback.load", "deploy.lock", "trace.ledger",
+    "crash.worker", "hang.worker", "recycle", "crash.master",
     "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json",
     "metrics.sum", "secure.debug", "secure.user",
 ]  # fmt: skip
@@ -61,7 +62,9 @@ def test_only_and_quick_choose() -> None:
 
 def test_a_group_is_chosen_by_its_name() -> None:
     chosen = registry.choose(registry.load(), ["drain", "secure.user"])
-    assert [one.id for one in chosen] == ["drain.running", "drain.deadline", "secure.user"]
+    assert [one.id for one in chosen] == [
+        "drain.running", "drain.queued", "drain.deadline", "secure.user",
+    ]  # fmt: skip
 
 
 def test_a_check_that_is_not_quick_is_refused_with_quick() -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from moorings.contract.column import Column
 from moorings.contract.outcome import Verdict
 from moorings.contract.report import Record, line
+from moorings.contract.size import Size
 from moorings.target import Release
 
 VERDICTS = [
@@ -19,7 +20,7 @@ VERDICTS = [
 
 
 def record() -> Record:
-    column = Column("gunicorn-fake", "gunicorn", "ci")
+    column = Column("gunicorn-fake", "gunicorn", Size.CI)
     return Record(column, "2026-01-02T03:04:05+00:00", list(VERDICTS))
 
 
@@ -71,8 +72,8 @@ def test_another_release_keeps_nothing_of_the_old_one(tmp_path: Path) -> None:
 
 
 def test_a_quick_look_is_a_file_of_its_own() -> None:
-    assert Record(Column("gunicorn-fake", "gunicorn", "quick")).name == "gunicorn-fake-quick"
-    assert Record(Column("url-host", "", "quick")).name == "url-host"
+    assert Record(Column("gunicorn-fake", "gunicorn", Size.QUICK)).name == "gunicorn-fake-quick"
+    assert Record(Column("url-host", "", Size.QUICK)).name == "url-host"
 
 
 def test_the_start_is_a_moment_in_utc() -> None:

@@ -26,6 +26,19 @@ def test_chunks_and_interim_answers(serve: Serve) -> None:
     assert answer.body == b"a"
 
 
+def test_an_answer_that_has_begun_can_be_left_and_taken_up_again() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with listener, Connection(url) as connection:
+        answer = connection.send("GET", "/")
+        server, _ = listener.accept()
+        with server:
+            server.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\non")
+            assert [data for _, data in connection.begin(answer).pieces] == [b"on"]
+            server.sendall(b"ly")
+            assert connection.read(answer).body == b"only"
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

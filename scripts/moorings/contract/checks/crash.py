@@ -1,0 +1,206 @@
+"""crash.*, hang.*, recycle: what clients notice where processes end that nobody asked to end."""
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import psutil
+
+from moorings import probe
+from moorings.contract import ledger, wire
+from moorings.contract.column import Column
+from moorings.contract.hammer import ended, loaded, unharmed
+from moorings.contract.load_plan import below_400
+from moorings.contract.load_report import Report
+from moorings.contract.outcome import CheckFailed, claim
+from moorings.contract.registry import check
+from moorings.contract.site import Site
+from moorings.contract.spans import Caller, arrived
+from moorings.contract.wire import Answer
+
+#: Seconds within which a killed master serves again.
+BACK = 10.0
+
+#: Seconds within which a killed worker has a successor that answers.
+STRONG = 5.0
+
+#: Seconds that a request may take where one hangs, and until what it held is free again.
+DEADLINE, REPLACED = 3, 20.0
+
+#: Seconds of answers whose spans may have died with their worker: they leave once a second, and
+#: the clocks of the load and of the kill are not read at the same moment.
+BATCH = 2.0
+
+
+@dataclass
+class Seen:
+    """The processes that have answered so far."""
+
+    pids: set[int] = field(default_factory=set)
+
+    def note(self, answer: Answer) -> str:
+        """Keep who made an answer; judge it as any load does."""
+        if answer.status == 200:
+            self.pids.add(int(json.loads(answer.body)["pid"]))
+        return below_400(answer)
+
+
+def _workers(site: Site) -> set[int]:
+    return {int(one.id) for one in site.target.instances() if one.role == "worker"}
+
+
+@check(
+    "crash.worker",
+    proves="SIGKILL of a worker under load: one request per connection it held, spans of its batch",
+    needs=["probe", "deploy", "process", "traces"],
+    control="an app that boots slowly",
+)
+def crash_worker(column: Column) -> str:
+    """Kill one of two workers, and count what was lost with it."""
+    seen, size = Seen(), column.size
+    with column.other() as site:
+        with loaded(site, size, verdict=seen.note) as load:
+            workers = _workers(site)
+            killed, held = time.time(), _kill(min(workers), site.url)
+            took = _strong_again(site, workers, seen)
+            report = ended(load, size)
+        site.stop()
+        found = ledger.compare(
+            ledger.Reader(column.traces, site.name), report.answered_ids, since=report.since
+        )
+    if report.failed > held:
+        raise CheckFailed(f"more failed than its {held} connections: {report.describe()}")
+    _in_the_batch(report, found.lost, killed - report.since)
+    lost = f"{len(found.lost)} of {found.sent:,} spans lost"
+    return f"{report.summary()}, {held} connections held; {lost}; strong after {took:.1f} s"
+
+
+def _kill(worker: int, url: str) -> int:
+    """Kill a worker; return how many connections of clients it held at that moment."""
+    os.kill(worker, signal.SIGSTOP)
+    port = urlsplit(url).port
+    connections = psutil.Process(worker).net_connections("tcp")
+    os.kill(worker, signal.SIGKILL)
+    return sum(bool(one.raddr) and one.laddr.port == port for one in connections)
+
+
+def _strong_again(site: Site, before: set[int], seen: Seen) -> float:
+    """Wait for as many workers as before, each of which has answered; return the seconds."""
+
+    def strong() -> bool | None:
+        now = _workers(site)
+        return True if len(now) >= len(before) and now != before and now <= seen.pids else None
+
+    began = time.monotonic()
+    probe.until(strong, what="another worker to answer", timeout=STRONG)
+    return time.monotonic() - began
+
+
+def _in_the_batch(report: Report, lost: tuple[str, ...], killed: float) -> None:
+    """See that only requests answered just before the kill have lost their spans.
+
+    :param killed: seconds since the load began.
+    """
+    answered = {one.trace_id: one.ended for one in report.records}
+    strays = [one for one in lost if abs(killed - answered[one]) > BATCH]
+    claim(not strays, f"{len(strays)} spans lost of other times than the kill: {strays[:5]}")
+
+
+@check(
+    "hang.worker",
+    proves="a request that never ends gets 503 or 504 in time and an error span; others go on",
+    needs=["probe", "deploy", "process", "traces"],
+    control="no deadline",
+)
+def hang_worker(column: Column) -> str:
+    """Let requests hang under load, one after another; no thread of theirs may stay."""
+    size = column.size
+    with column.other({"server.deadline": DEADLINE}) as site, loaded(site, size) as load:
+        before = _threads(site)
+        took = [_hang(column, site) for _ in range(size.cycles)]
+        load.wait(size.between)
+        probe.until(lambda: True if _threads(site) <= before else None, timeout=REPLACED,
+                    what=f"the workers to have {before} threads again",
+                    last=lambda: str(_threads(site)))  # fmt: skip
+        report = unharmed(load, size)
+    return f"cut after {max(took):.1f} s at most, {report.summary()} beside it"
+
+
+def _hang(column: Column, site: Site) -> float:
+    """Ask for what never ends; return the seconds until it was cut."""
+    caller, began = Caller(), time.monotonic()
+    answer = wire.ask(f"{site.url}/_probe/hang", headers=caller.headers, timeout=60)
+    took = time.monotonic() - began
+    claim(answer.status in (503, 504), f"answered {answer.status}", answer)
+    claim(took <= DEADLINE + 2, f"cut after {took:.1f} s, the limit is {DEADLINE} s", answer)
+    trace = arrived(column, caller.trace_id, lambda found: bool(found.spans), answer)
+    claim(any(span.error for span in trace.spans), "its span has no error status", answer)
+    return took
+
+
+def _threads(site: Site) -> int:
+    """Return how many threads all workers have; one that is lost stays as long as its process."""
+    return sum(psutil.Process(pid).num_threads() for pid in _workers(site))
+
+
+@check(
+    "recycle",
+    proves="workers replaced after so many requests under load: 0 failed, ledger even",
+    needs=["probe", "deploy", "process", "traces"],
+    control="spans to nowhere",
+)
+def recycle(column: Column) -> str:
+    """Let every worker be replaced again and again."""
+    seen, size = Seen(), column.size
+    with column.other({"server.max_requests": 100}) as site:
+        wanted = len(_workers(site)) * (1 + size.cycles)
+        with loaded(site, size, verdict=seen.note) as load:
+            probe.until(
+                lambda: True if len(seen.pids) >= wanted else None,
+                what=f"{wanted} workers to answer, one after another",
+                timeout=size.seconds / 2,
+                last=lambda: f"{len(seen.pids)} have",
+            )
+            report = unharmed(load, size)
+        site.stop()
+        reader = ledger.Reader(column.traces, site.name)
+        found = ledger.compare(reader, report.answered_ids, since=report.since)
+    if not found.even:
+        raise CheckFailed(found.describe())
+    return f"{report.summary()}, {found.figure}, by {len(seen.pids)} workers"
+
+
+@check(
+    "crash.master",
+    proves="a killed master is started again by its supervisor, and its orphans are gone",
+    needs=["probe", "deploy", "process"],
+    no_control="the supervisor owns the socket and cannot be left out; its own tests kill it",
+)
+def crash_master(column: Column) -> str:
+    """Kill the master while nobody asks, and wait for another that answers."""
+    with column.other() as site:
+        family = {one.id: one.role for one in site.target.instances()}
+        (master,) = [int(id) for id, role in family.items() if role == "master"]
+        workers = {int(id) for id, role in family.items() if role == "worker"}
+        os.kill(master, signal.SIGKILL)
+        began = time.monotonic()
+        probe.until(lambda: _anew(site, {master, *workers}), what="another master", timeout=BACK)
+        took = time.monotonic() - began
+        _wait_until_gone(site, workers)
+    return f"serves again after {took:.1f} s, {len(workers)} orphans gone"
+
+
+def _anew(site: Site, old: set[int]) -> bool | None:
+    found = {int(one.id) for one in site.target.instances() if one.role != "supervisor"}
+    serves = found and not found & old and probe.Http(f"{site.url}/readyz")() is not None
+    return True if serves else None
+
+
+def _wait_until_gone(site: Site, old: set[int]) -> None:
+    def gone() -> bool | None:
+        return None if {process.pid for process in site.processes()} & old else True
+
+    probe.until(gone, what="the orphans to end", timeout=BACK)

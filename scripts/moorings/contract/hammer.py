@@ -1,0 +1,64 @@
+"""A deployment under load from near and far at once, and the verdict on what came of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from moorings.contract.delay import delayed
+from moorings.contract.load import Load, running
+from moorings.contract.load_plan import Group, Plan, below_400, in_turn
+from moorings.contract.load_releases import Succession
+from moorings.contract.load_report import Report
+from moorings.contract.outcome import CheckFailed, claim
+from moorings.contract.site import Site
+from moorings.contract.size import Size
+from moorings.contract.wire import Answer
+
+#: Each leaves a span, and lasts long enough to be met by what happens to its worker.
+SLEEPS = "/_probe/sleep/0.02"
+
+
+def _groups(far: str) -> tuple[Group, ...]:
+    """Both modes at both distances; the pause leaves a small machine the time for anything else."""
+    return (
+        Group("keep-alive", clients=3, pause=0.02),
+        Group("per request", clients=3, keep_alive=False, pause=0.02),
+        Group("keep-alive at 40 ms", clients=3, pause=0.02, url=far),
+        Group("per request at 40 ms", clients=3, keep_alive=False, pause=0.02, url=far),
+    )
+
+
+@contextmanager
+def loaded(
+    site: Site,
+    size: Size,
+    succession: Succession | None = None,
+    verdict: Callable[[Answer], str] = below_400,
+) -> Iterator[Load]:
+    """Hammer a site for the length of a block, by requests that each leave a span."""
+    with delayed(site.url) as far:
+        plan = Plan(
+            site.url,
+            ask=in_turn(SLEEPS),
+            groups=_groups(far),
+            requests=200_000,
+            seconds=size.seconds,
+            verdict=verdict,
+        )
+        with running(plan, succession) as load:
+            load.wait(size.between)
+            yield load
+
+
+def ended(load: Load, size: Size) -> Report:
+    """Load some more, and stop a load that was on to the end."""
+    load.wait(size.between)
+    claim(not load.over, "the load ended before the change did")
+    return load.stop()
+
+
+def unharmed(load: Load, size: Size) -> Report:
+    """Stop a load, and see that nothing failed."""
+    report = ended(load, size)
+    if report.failed:
+        raise CheckFailed(report.describe())
+    return report

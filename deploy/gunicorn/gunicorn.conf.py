@@ -15,6 +15,7 @@ with errors_in_one_line():
     graceful_timeout = settings.whole(os.environ, "GRACEFUL_TIMEOUT", 30, "seconds", least=1)
     keepalive = settings.whole(os.environ, "KEEP_ALIVE", 5, "seconds")
     timeout = settings.whole(os.environ, "TIMEOUT", 60, "seconds")
+    max_requests = settings.whole(os.environ, "MAX_REQUESTS", 0, "requests")
 
 bind = os.environ.get("BIND") or "127.0.0.1:8000"
 # Threads: a sync worker resets the connections that wait in its queue when it stops.
@@ -24,6 +25,9 @@ wsgi_app = hooks.application(workers_kind)
 if workers_kind != "gthread":
     threads = 1  # with more, Gunicorn makes gthread of sync, and warns of asgi
 proc_name = f"moorings {os.environ.get('RELEASE', '')}".strip()
+
+# At random, so that not all workers are replaced at once.
+max_requests_jitter = max_requests // 10
 
 # Each worker loads the app itself: no database connection or exporter thread crosses a fork.
 preload_app = False

@@ -102,6 +102,7 @@ def _server(settings: Settings) -> dict[str, str]:
         "GRACEFUL_TIMEOUT": str(server.grace),
         "KEEP_ALIVE": str(server.keep_alive),
         "TIMEOUT": str(server.timeout),
+        "MAX_REQUESTS": str(server.max_requests),
         "REQUEST_DEADLINE": str(server.deadline),
     }
 

@@ -75,7 +75,7 @@ class Environments:
             raise BuildError(
                 f"could not make the environment: {_reason(problem)}",
                 log=problem.log,
-                hint="mend the requirements or what pip names above; nothing was changed",
+                hint="mend the requirements, or what pip names above",
             ) from None
         except BaseException:
             self.runner.remove(place)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from moorings import logfile, probe, ui
 from moorings.contract import smoke
-from moorings.errors import MoorError, NeedError, NotReadyError
+from moorings.errors import MoorError, NeedError, NotReadyError, of_system
 from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
@@ -43,6 +43,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
         old = target.live()
         if old == release:
             return None
+        _require_known(target, old)
         require(target.needs())
         ui.say(f"Release {release.version} on {target.column}", style="bold")
         with plan.history.change("deploy", old, release) as change:
@@ -62,6 +63,7 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
         old = target.live()
         if old is not None and old.version == release.version:
             return None
+        _require_known(target, old)
         require(target.needs())
         ui.say(f"Back to release {release.version} on {target.column}", style="bold")
         with plan.history.change("rollback", old, release) as change:
@@ -83,6 +85,15 @@ def require(needs: list[Need]) -> None:
             raise NeedError(need.what, hint=need.how)
 
 
+def _require_known(target: Target, old: Release | None) -> None:
+    strays = [] if old is not None else target.strays()
+    if strays:
+        raise MoorError(
+            f"the app runs, but its state is gone: processes {', '.join(strays)}",
+            hint=f"./moor down {target.name} drains and ends them; then deploy",
+        )
+
+
 @contextmanager
 def _undone(target: Target, release: Release, plan: Plan) -> Iterator[None]:
     """Take the new release away again where it does not come to serve."""
@@ -91,11 +102,24 @@ def _undone(target: Target, release: Release, plan: Plan) -> Iterator[None]:
         yield
     except BaseException as problem:
         target.retire(release)
-        if isinstance(problem, Exception):
-            plan.history.failed(release)
         if release.version not in built and target.live() != release:
             target.remove(release.version)
+        if isinstance(problem, Exception):
+            plan.history.failed(release)
+        if isinstance(problem, OSError):
+            raise _with_state(of_system(problem), target) from None
+        if isinstance(problem, MoorError):
+            _with_state(problem, target)
         raise
+
+
+def _with_state(problem: MoorError, target: Target) -> MoorError:
+    """Add to the next step what is left as it was."""
+    live = target.live()
+    left = f"release {live.version} was not touched and serves on" if live else ""
+    then = problem.hint or "mend it and deploy again"
+    problem.hint = f"{then}; {left or 'nothing was left running'}"
+    return problem
 
 
 def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:
@@ -108,7 +132,6 @@ def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:
             target.migrate(release, plan.migrate)
     except MoorError as problem:
         problem.fact = f"the migration failed: {_last_word(problem)}"
-        problem.hint = problem.hint or _kept(target)
         raise
 
 
@@ -119,7 +142,7 @@ def _accepted(target: Target, release: Release) -> None:
             target.accepts(release)
     except MoorError as problem:
         problem.fact = f"release {release.version} refuses: {_last_word(problem)}"
-        problem.hint = problem.hint or _kept(target, "choose another: ./moor releases")
+        problem.hint = problem.hint or "choose another: ./moor releases"
         raise
 
 
@@ -170,14 +193,6 @@ def _explain(problem: MoorError, target: Target, release: Release) -> None:
     if why not in problem.fact:
         problem.fact = f"{problem.fact}: {why}"
     problem.log = "\n".join(logfile.readable(logfile.ours(log)).splitlines()[-30:])
-    problem.hint = problem.hint or _kept(target)
-
-
-def _kept(target: Target, then: str = "mend it and deploy again") -> str:
-    live = target.live()
-    if live is None:
-        return f"{then}; nothing was left running"
-    return f"{then}; release {live.version} was not touched and serves on"
 
 
 def prove(target: Target, release: Release, timeout: float) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from moorings import guarded, masters, ports, probe, ui, users
+from moorings import guarded, masters, ports, probe, strays, ui, users
 from moorings.environments import interpreter
 from moorings.errors import MoorError, NotReadyError
 from moorings.logfile import tail
@@ -193,6 +193,7 @@ class Live:
         """Drain every master and end the supervisor; fine where nothing runs."""
         if self.context.runner.dry:
             return
+        strays.stop(self.strays(), self.server.grace + PATIENCE)
         found = self.supervised.masters()
         left = [process for one in found if (process := one.process()) is not None]
         process = self.supervised.process()
@@ -206,6 +207,11 @@ class Live:
         if process is not None:
             masters.wait_or_kill(process, PATIENCE)
         self.supervised.clear()
+
+    def strays(self) -> list[psutil.Process]:
+        """Return what runs of this deployment where nothing is written down of it."""
+        known = self.supervised.process() is not None or self.supervised.masters()
+        return [] if known else strays.find(self.layout, self.context.user)
 
     def instances(self) -> list[Instance]:
         """Return the supervisor, the live master and its workers."""

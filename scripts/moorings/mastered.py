@@ -168,6 +168,10 @@ class MasteredTarget:
         """Return the supervisor, the live master and its workers."""
         return self.running.instances()
 
+    def strays(self) -> list[str]:
+        """Return the processes that no state knows any more."""
+        return [str(one.pid) for one in self.running.strays()]
+
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """Return the newest lines of the live log, or of the candidate's."""
         return tail(self.running.log if release is None else self.candidate.log, lines)

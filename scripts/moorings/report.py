@@ -81,6 +81,10 @@ def status(made: Deployment) -> int:
     ui.say(f"Deployment {made.layout.name} on {made.target.column}", style="bold")
     if live is None:
         ui.say("  the app does not run")
+        strays = made.target.strays()
+        if strays:
+            found = f"processes {', '.join(strays)} run, but their state is gone"
+            ui.warn(f"{found}: ./moor down {made.target.name} drains and ends them")
     else:
         ui.say(f"  release {live.version} at {made.target.endpoints().app}")
         ui.show(_instances(made.target.instances()))

@@ -126,6 +126,9 @@ class Target(Protocol):
     def instances(self) -> list[Instance]:
         """What runs: the checks look at it."""
 
+    def strays(self) -> list[str]:
+        """What of it runs though its state is gone, by the ids that the machine knows."""
+
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """The newest log lines of the live app, or of a release that was started beside it."""
 

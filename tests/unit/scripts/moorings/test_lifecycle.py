@@ -1,5 +1,6 @@
 """The policy of a deploy, seen on a target that writes down what is asked of it."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Recorder:
         self.error: BaseException = BuildError("broken")
         self.missing: list[Need] = []
         self.here = {"old"}
+        self.lost: list[str] = []
 
     def __getattr__(self, primitive: str) -> Callable[..., None]:
         def call(*arguments: object) -> None:
@@ -49,6 +51,9 @@ class Recorder:
 
     def needs(self) -> list[Need]:
         return self.missing
+
+    def strays(self) -> list[str]:
+        return self.lost
 
     def built(self) -> set[str]:
         return set(self.here)
@@ -132,6 +137,25 @@ def test_a_missing_need_stops_it_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(NeedError, match="nginx"):
         lifecycle.deploy(target, NEW, plan(tmp_path))
     assert target.calls == []
+
+
+@pytest.mark.parametrize("verb", [lifecycle.deploy, lifecycle.rollback])
+def test_what_runs_without_its_state_stops_it_before_any_work(tmp_path: Path, verb) -> None:
+    target = Recorder(live=None)
+    target.lost = ["12", "13"]
+    with pytest.raises(MoorError, match="its state is gone: processes 12, 13") as caught:
+        verb(target, NEW, plan(tmp_path))
+    assert "./moor down recorder" in caught.value.hint
+    assert target.calls == []
+
+
+def test_what_the_system_refuses_is_told_with_who_serves_on(tmp_path: Path) -> None:
+    target = Recorder(fails="build")
+    target.error = OSError(errno.ENOSPC, "No space left on device", "/full")
+    with pytest.raises(MoorError, match="/full: No space left on device") as caught:
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    assert "free some space" in caught.value.hint
+    assert "release old was not touched" in caught.value.hint
 
 
 def test_a_second_deploy_names_the_holder(tmp_path: Path) -> None:

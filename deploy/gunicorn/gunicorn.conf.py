@@ -3,14 +3,15 @@
 # What differs from one installation to the next comes from the environment (see README.md).
 import os
 
-from runtime import settings
+from runtime import capacity, settings
 from runtime.boot import errors_in_one_line
 from runtime.servers import gunicorn as hooks
 
 hooks.take_changes()
 with errors_in_one_line():
     settings.read()  # what the workers will read: a wrong value stops the server here, once
-    workers = settings.whole(os.environ, "WEB_CONCURRENCY", 2, "workers", least=1)
+    fitting = capacity.measure().workers  # into the cgroup, whatever the host has
+    workers = settings.whole(os.environ, "WEB_CONCURRENCY", fitting, "workers", least=1)
     threads = settings.whole(os.environ, "THREADS", 4, "threads", least=1)
     graceful_timeout = settings.whole(os.environ, "GRACEFUL_TIMEOUT", 30, "seconds", least=1)
     keepalive = settings.whole(os.environ, "KEEP_ALIVE", 5, "seconds")

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from rich.table import Table
 from rich.text import Text
 
-from moorings import machine, traceview, ui
+from moorings import capacity, machine, traceview, ui
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.history import Change, Entry
@@ -157,7 +157,10 @@ def config(settings: Settings) -> None:
         if not is_dataclass(part):
             continue
         for item in fields(part):
-            ui.say(f"{item.name} = {_shown(item.name, getattr(part, item.name))}")
+            shown = _shown(item.name, getattr(part, item.name))
+            if part is settings.server and item.name == "workers":
+                shown = capacity.explained(settings)
+            ui.say(f"{item.name} = {shown}")
 
 
 def _shown(name: str, value: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from moorings import guarded
+from moorings import capacity, guarded
 from moorings.errors import SettingsError
 from moorings.layout import Layout
 from moorings.runner import User
@@ -97,7 +97,7 @@ def _own(env_file: str) -> dict[str, str]:
 def _server(settings: Settings) -> dict[str, str]:
     server = settings.server
     return {
-        "WEB_CONCURRENCY": str(server.workers),
+        "WEB_CONCURRENCY": str(capacity.workers(settings)),
         "THREADS": str(server.threads),
         "GRACEFUL_TIMEOUT": str(server.grace),
         "KEEP_ALIVE": str(server.keep_alive),

@@ -92,7 +92,10 @@ class Server:
     port: int = option(
         8000, "port to listen on; 0: a free one", flag="--port", make="PORT", least=0, most=65535
     )
-    workers: int = option(2, "worker processes", flag="--workers", make="WORKERS", least=1)
+    workers: int = option(
+        0, "worker processes; 0: as many as fit into the CPUs and the memory of the cgroup",
+        flag="--workers", make="WORKERS", least=0,
+    )  # fmt: skip
     threads: int = option(4, "threads per worker", flag="--threads", make="THREADS", least=1)
     grace: int = option(30, "seconds that a running request may take at a stop", least=1)
     keep_alive: int = option(5, "seconds that a connection may stay idle", least=1)

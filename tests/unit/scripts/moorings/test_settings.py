@@ -25,7 +25,7 @@ def test_the_later_wins(tmp_path: Path) -> None:
 
 
 def test_an_empty_variable_is_an_unset_one(tmp_path: Path) -> None:
-    assert load(tmp_path, environ={"MOOR_SERVER_WORKERS": ""}).server.workers == 2
+    assert load(tmp_path, environ={"MOOR_SERVER_WORKERS": ""}).server.workers == 0
 
 
 def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
         ("[server]\nlog_format = 'xml'", {}, {}, "should be one of json, text"),
         ("workers = 1", {}, {}, "workers: should be a section"),
         ("[server", {}, {}, "moor.toml: "),
-        ("", {"MOOR_SERVER_WORKERS": "0"}, {}, "should be 1 or more, not '0'"),
+        ("", {"MOOR_SERVER_THREADS": "0"}, {}, "should be 1 or more, not '0'"),
         ("", {"MOOR_SERVER_WORKERS": "abc"}, {}, "or WORKERS of make"),
         ("", {"MOOR_SERVER_PORT": "70000"}, {}, "should be 65535 or less"),
         ("", {"MOOR_SERVER_WORKER": "1"}, {}, "did you mean MOOR_SERVER_WORKERS?"),

@@ -1,0 +1,48 @@
+"""How many workers a deployment has: as set, or as many as fit into the cgroup.
+
+The rule is the service's own, so that it holds by hand too; it is asked as a program.
+"""
+
+import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from moorings.errors import CommandError
+from moorings.settings import Settings
+
+#: The rule, in the checkout. It needs nothing but Python.
+PROGRAM = Path(__file__).parents[2] / "service" / "runtime" / "capacity.py"
+
+
+def workers(settings: Settings) -> int:
+    """Return the number of workers.
+
+    :raises CommandError: where the rule could not be asked.
+    """
+    return settings.server.workers or _fitting(PROGRAM)[0]
+
+
+def explained(settings: Settings) -> str:
+    """Return the number as `moor config` shows it, with the reason where it was not set."""
+    if settings.server.workers:
+        return str(settings.server.workers)
+    number, why = _fitting(PROGRAM)
+    return f"{number} (auto: {why})"
+
+
+@functools.cache
+def _fitting(program: Path) -> tuple[int, str]:
+    """Ask in this process's cgroup, which is also that of what it starts."""
+    argv = [sys.executable, "-I", str(program)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    try:
+        said = json.loads(done.stdout)
+        return int(said["workers"]), str(said["why"])
+    except (ValueError, KeyError):
+        raise CommandError(
+            f"{program} does not say how many workers fit",
+            log=done.stderr,
+            hint="set server.workers, or WORKERS=",
+        ) from None

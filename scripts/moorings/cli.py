@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -65,9 +66,10 @@ def moor() -> None:
 @click.option(
     "--local", "is_local", is_flag=True, help="Start Jaeger, walk a tour, show its trace."
 )
+@click.option("--yes", is_flag=True, help="As root, install what is missing without asking.")
 @dry_run
 @setting_options
-def deploy(target: str, is_local: bool, **options: Any) -> None:
+def deploy(target: str, is_local: bool, yes: bool, **options: Any) -> None:
     """Deploy the working tree on TARGET.
 
     \b
@@ -75,7 +77,7 @@ def deploy(target: str, is_local: bool, **options: Any) -> None:
       moor deploy gunicorn --workers 4
       moor deploy gunicorn --app shop:app --app-dir ../shop
     """
-    made = _open(target, options)
+    made = replace(_open(target, options), yes=yes)
     if is_local:
         local.deploy(made)
     else:

@@ -11,6 +11,7 @@ from moorings import (
     lifecycle,
     machine,
     neighbours,
+    packages,
     service,
     settings,
     targets,
@@ -35,6 +36,8 @@ class Deployment:
     target: Target
     jaeger: Jaeger
     lock: Lock
+    yes: bool = False
+    """Whether what is missing on the machine may be installed without asking."""
 
     @property
     def settings(self) -> Settings:
@@ -83,6 +86,7 @@ class Deployment:
             migrate=service.migrate_command(self.settings),
             boot_timeout=self.settings.server.boot_timeout,
             prove=lifecycle.unproved if dry else lifecycle.prove,
+            supply=packages.Supply(self.context.runner, self.layout.state, self.yes),
             window=0 if dry else lifecycle.ALIVE,
         )
 

@@ -17,6 +17,11 @@ from moorings.target import Need, Release, Target
 ALIVE = 5.0
 
 
+def nothing(need: Need) -> bool:
+    """Supply nothing."""
+    return False
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a deploy goes about it."""
@@ -29,6 +34,8 @@ class Plan:
     """Seconds."""
     prove: Callable[[Target, Release, float], None]
     """The proof before the switch; a control of the contract leaves it out."""
+    supply: Callable[[Need], bool] = nothing
+    """Gets what a target lacks, where it may."""
     window: float = ALIVE
     """Seconds for which a proved release must stay alive before clients reach it."""
 
@@ -44,7 +51,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
         if old == release:
             return None
         _require_known(target, old)
-        require(target.needs())
+        require(target.needs(), plan.supply)
         ui.say(f"Release {release.version} on {target.column}", style="bold")
         with plan.history.change("deploy", old, release) as change:
             with _undone(target, release, plan):
@@ -64,7 +71,7 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
         if old is not None and old.version == release.version:
             return None
         _require_known(target, old)
-        require(target.needs())
+        require(target.needs(), plan.supply)
         ui.say(f"Back to release {release.version} on {target.column}", style="bold")
         with plan.history.change("rollback", old, release) as change:
             with _undone(target, release, plan):
@@ -75,13 +82,14 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
         return change
 
 
-def require(needs: list[Need]) -> None:
+def require(needs: list[Need], supply: Callable[[Need], bool] = nothing) -> None:
     """See that a target has what it wants before any work is done.
 
+    :param supply: gets what is missing, where it may; tells whether it did.
     :raises NeedError: naming the first that is missing and the line that gets it.
     """
     for need in needs:
-        if not need.there:
+        if not need.there and not supply(need):
             raise NeedError(need.what, hint=need.how)
 
 

@@ -20,6 +20,8 @@ class Need:
     what: str
     there: bool
     how: str
+    packages: tuple[str, ...] = ()
+    """Debian's, that have it; moor may install them."""
 
 
 @dataclass(frozen=True)

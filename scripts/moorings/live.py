@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from moorings import guarded, masters, ports, probe, strays, ui, users
+from moorings import addresses, guarded, masters, ports, probe, strays, ui, users
 from moorings.environments import interpreter
 from moorings.errors import MoorError, NotReadyError
 from moorings.logfile import tail
@@ -41,9 +41,13 @@ class Launch:
 class Live:
     """The masters that clients reach."""
 
-    def __init__(self, context: Context) -> None:
-        """Read nothing but the context."""
+    def __init__(self, context: Context, address: str = "") -> None:
+        """Read nothing but the context.
+
+        :param address: `host:port` or `unix:` and a path; empty: what the settings say.
+        """
         self.context = context
+        self._address = address
         self.server = context.settings.server
         self.layout = context.layout
         self.supervised = Supervised(self.layout.home, context.runner, context.user)
@@ -64,11 +68,12 @@ class Live:
 
     def address(self) -> str:
         """Return the public address: with port 0 a free one, kept as long as the app runs."""
-        host, port = self.server.host, self.server.port
-        if port == 0 and self.master is not None:
-            port = int(self.master.about["bind"].rpartition(":")[2])
-        shown = f"[{host}]" if ":" in host else host
-        return f"{shown}:{port or ports.free(host)}"
+        wanted = self._address or addresses.wanted(self.server)
+        host, _, port = wanted.rpartition(":")
+        if port != "0":
+            return wanted
+        _, _, kept = self.master.about["bind"].rpartition(":") if self.master else ("", "", "")
+        return f"{host}:{kept if kept.isdecimal() else ports.free(self.server.host)}"
 
     def has(self, address: str) -> bool:
         """Tell whether the socket of an address is ours, though its supervisor was killed."""
@@ -197,6 +202,7 @@ class Live:
         found = self.supervised.masters()
         left = [process for one in found if (process := one.process()) is not None]
         process = self.supervised.process()
+        bound = {self.supervised.address, *(one.about["bind"] for one in found)}
         if process is not None:
             self.supervised.ask("quit")
         elif left:
@@ -207,6 +213,8 @@ class Live:
         if process is not None:
             masters.wait_or_kill(process, PATIENCE)
         self.supervised.clear()
+        for address in bound:
+            addresses.forget(address, self._owner)
 
     def strays(self) -> list[psutil.Process]:
         """Return what runs of this deployment where nothing is written down of it."""

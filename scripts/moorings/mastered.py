@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from moorings import ports, ui
+from moorings import addresses, ui
 from moorings.candidate import Candidate
 from moorings.environments import interpreter
 from moorings.errors import CommandError, MoorError
@@ -62,8 +62,8 @@ class MasteredTarget:
         return self.server.column
 
     def needs(self) -> list[Need]:
-        """Want a Python that the service's user can run, and the port."""
-        return [self._python(), *self._port()]
+        """Want a Python that the service's user can run, and the address."""
+        return [self._python(), *self._address()]
 
     def _python(self) -> Need:
         try:
@@ -72,12 +72,9 @@ class MasteredTarget:
             return Need(problem.fact, False, problem.hint)
         return Need(found, True, "")
 
-    def _port(self) -> list[Need]:
+    def _address(self) -> list[Need]:
         address = self.running.address()
-        if self.running.has(address):
-            return []
-        host, _, port = address.rpartition(":")
-        return [ports.need(host.strip("[]"), int(port))]
+        return [] if self.running.has(address) else [addresses.need(address)]
 
     def version(self) -> Release:
         """Return the version of the working tree."""
@@ -189,4 +186,4 @@ class MasteredTarget:
     def endpoints(self) -> Endpoints:
         """Return the public address, if a master serves there."""
         master = self.running.master
-        return Endpoints(app=f"http://{master.about['bind']}" if master is not None else "")
+        return Endpoints(app=addresses.url(master.about["bind"]) if master is not None else "")

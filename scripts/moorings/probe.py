@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 import httpx
 
+from moorings import addresses
 from moorings.errors import NotReadyError
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Http:
     def __call__(self) -> httpx.Response | None:
         """Return the answer if it has the status, else None."""
         try:
-            answer = httpx.get(self.url, timeout=self.timeout, trust_env=False)
+            answer = addresses.get(self.url, self.timeout)
         except httpx.HTTPError as problem:
             self.seen = f"{type(problem).__name__}: {problem}"
             return None

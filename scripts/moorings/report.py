@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from moorings import capacity, machine, traceview, ui
+from moorings.addresses import shown
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.history import Change, Entry
@@ -28,7 +29,7 @@ def deployed(made: Deployment, change: Change | None) -> None:
     else:
         ui.good(f"release {version} serves")
         ui.say(f"  took    {_took(change)}")
-    ui.say(f"  app     {made.target.endpoints().app}")
+    ui.say(f"  app     {shown(made.target.endpoints().app)}")
 
 
 def _took(change: Change) -> str:
@@ -68,7 +69,7 @@ def _state(entry: Entry, built: set[str], live: str) -> str:
 def addresses(made: Deployment) -> None:
     """Say where to go on from here."""
     ui.say("Addresses", style="bold")
-    ui.say(f"  app     {made.target.endpoints().app}")
+    ui.say(f"  app     {shown(made.target.endpoints().app)}")
     jaeger = made.jaeger
     if jaeger.query_url:
         kind = "UI" if jaeger.has_ui() else "query API, no web pages in this build: ./moor traces"
@@ -86,7 +87,7 @@ def status(made: Deployment) -> int:
             found = f"processes {', '.join(strays)} run, but their state is gone"
             ui.warn(f"{found}: ./moor down {made.target.name} drains and ends them")
     else:
-        ui.say(f"  release {live.version} at {made.target.endpoints().app}")
+        ui.say(f"  release {live.version} at {shown(made.target.endpoints().app)}")
         ui.show(_instances(made.target.instances()))
         if live.settings == UNWATCHED:
             ui.warn("its supervisor was killed; ./moor reload starts another, which takes over")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from moorings import capacity, guarded
+from moorings import addresses, capacity, guarded
 from moorings.errors import SettingsError
 from moorings.layout import Layout
 from moorings.runner import User
@@ -62,7 +62,7 @@ def environment(
     env = {
         **_own(app.env_file),
         # The address is part of what is deployed: another one is another configuration.
-        "BIND": f"{settings.server.host}:{settings.server.port}",
+        "BIND": addresses.wanted(settings.server),
         # moor itself asks the routes of health and version.
         "HEALTH_PREFIX": "",
         "DATA_DIR": str(layout.data),

@@ -92,6 +92,10 @@ class Server:
     port: int = option(
         8000, "port to listen on; 0: a free one", flag="--port", make="PORT", least=0, most=65535
     )
+    socket: str = option(
+        "", "path of a Unix socket to listen on, in place of host and port",
+        flag="--socket", make="SOCKET",
+    )  # fmt: skip
     workers: int = option(
         0, "worker processes; 0: as many as fit into the CPUs and the memory of the cgroup",
         flag="--workers", make="WORKERS", least=0,

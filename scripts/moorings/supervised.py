@@ -11,13 +11,10 @@ from typing import Any
 
 import psutil
 
-from moorings import guarded, inherit, probe, supervisor, users
+from moorings import addresses, guarded, inherit, probe, supervisor, users
 from moorings.errors import MoorError, NotReadyError
 from moorings.runner import Runner, User
 from moorings.target import Release
-
-#: Connections that may wait for a master, as Gunicorn's own default.
-BACKLOG = 2048
 
 #: Seconds within which a started supervisor answers.
 BOOT = 10.0
@@ -29,7 +26,7 @@ LARGEST = 4_000_000
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 #: What a socket can be bound to.
-ADDRESS = re.compile(r"\S+:[0-9]{1,5}")
+ADDRESS = re.compile(r"\S+:[0-9]{1,5}|unix:/.+")
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,8 @@ class Supervised:
         :param python: an interpreter that its user may run.
         """
         if self.process() is None:
-            with listener(bind) as shared:
+            owner = self.user.owner if self.user else None
+            with addresses.listener(bind, owner) as shared:
                 self._start(shared, bind, log, python)
 
     def revive(self, log: Path, python: str) -> bool:
@@ -202,21 +200,3 @@ def running(pid: int, began: int, user: User | None) -> psutil.Process | None:
         return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
-
-
-def listener(bind: str) -> socket.socket:
-    """Return a listening socket for `host:port`, or for a path after `unix:`."""
-    if bind.startswith("unix:"):
-        path = Path(bind.removeprefix("unix:"))
-        path.unlink(missing_ok=True)
-        made = socket.socket(socket.AF_UNIX)
-        made.bind(str(path))
-    else:
-        host, _, port = bind.rpartition(":")
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host.strip("[]"), int(port)))
-    made.listen(BACKLOG)
-    # All that accept on it are woken, one gets the connection: the others shall not wait in accept.
-    made.setblocking(False)
-    return made

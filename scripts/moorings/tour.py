@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import httpx
 
+from moorings import addresses
 from moorings.errors import MoorError
 
 #: Seconds that one request of the tour may take.
@@ -67,7 +68,7 @@ def any_app(url: str) -> Walk:
 
 
 def _client(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False)
+    return addresses.client(url, PATIENCE)
 
 
 def _sent(client: httpx.Client, method: str, path: str, **body: object) -> httpx.Response:

@@ -6,17 +6,15 @@ microseconds).
 
 import json
 import re
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 import httpx
 
-from moorings import probe
+from moorings import addresses, probe
 from moorings.errors import MoorError, NotReadyError, UsageError
 
 #: How far back a search looks, in seconds.
@@ -175,9 +173,8 @@ class Traces:
         missing: tuple[int, ...] = (),
     ) -> Any:
         try:
-            answer = httpx.get(
-                self.url + path, params=params, timeout=10, trust_env=False, verify=_trusted()
-            )
+            with addresses.client(self.url, timeout=10) as client:
+                answer = client.get(self.url + path, params=params)
         except (httpx.HTTPError, httpx.InvalidURL) as problem:
             raise NotReadyError(
                 f"no Jaeger answers at {self.url}: {problem}", hint="./moor status"
@@ -195,12 +192,6 @@ class Traces:
                 f"{self.url}{path} does not answer as Jaeger's query API does",
                 hint="JAEGER_URL is where the pages of Jaeger are, as http://host:16686",
             ) from None
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Read the machine's certificates once: that takes ten times as long as a question does."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def checked(trace_id: str) -> str:

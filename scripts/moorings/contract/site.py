@@ -24,6 +24,7 @@ from moorings.target import Release, Target
 #: What every deployment of a check has, unless the check or a control says otherwise.
 FLAGS: Mapping[str, object] = {
     "server.port": 0,
+    "server.socket": "",
     "server.workers": 2,
     "server.probe": True,
     "server.log_format": "json",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import h11
 
+from moorings import addresses
 from moorings.contract.outcome import CheckFailed
 
 Body = bytes | Iterable[bytes]
@@ -74,10 +75,14 @@ class Connection:
         """
         parts = urlsplit(url)
         self.base = f"{parts.scheme}://{parts.netloc}"
-        self.host = parts.netloc
+        path = addresses.socket_path(url)
+        self.host = "localhost" if path else parts.netloc
         self._http = h11.Connection(h11.CLIENT)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         try:
+            if path:
+                self.socket = _unix(path, timeout)
+                return
             self.socket = socket.create_connection((parts.hostname or "", port), timeout)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if parts.scheme == "https":
@@ -203,6 +208,17 @@ class Connection:
         except OSError as problem:
             when = "cut in the middle" if answer.status else "reset before a byte"
             raise ClosedError(f"{when}: {problem}", answer) from None
+
+
+def _unix(path: str, timeout: float) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX)
+    made.settimeout(timeout)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def ask(

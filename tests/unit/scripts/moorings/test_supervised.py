@@ -50,7 +50,7 @@ def saying(**changed: object) -> dict[str, object]:
         with_master(about={}),
         saying(version="../../../etc"),
         saying(version="/etc"),
-        saying(bind="unix:/etc/passwd"),
+        saying(bind="unix:passwd"),
         saying(commit=3),
     ],
 )

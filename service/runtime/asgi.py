@@ -16,9 +16,8 @@ from asgiref.typing import (
 )
 from asgiref.wsgi import WsgiToAsgiInstance
 
-from runtime import deadline, settings, wsgi
+from runtime import clients, settings, wsgi
 from runtime.boot import errors_in_one_line
-from runtime.clients import TRANSPORT, linger
 from runtime.problems import Problem
 from runtime.servers.drain import drain
 from runtime.servers.pool import pool
@@ -56,13 +55,13 @@ class _Request(WsgiToAsgiInstance):
         super().__init__(_closing)  # type: ignore[no-untyped-call]
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._transport = TRANSPORT.get()
+        self._transport = clients.TRANSPORT.get()
         self._ended = self._cut = False
         self._problem: Problem | None = None
 
     def build_environ(self, scope: Scope, body: Any) -> WSGIEnvironment:
         environ: WSGIEnvironment = super().build_environ(scope, body)  # type: ignore[no-untyped-call]
-        environ[deadline.CLIENT] = self
+        environ[clients.KEY] = self
         return environ
 
     async def run(self, receive: ASGIReceiveCallable, send: ASGISendCallable, scope: Scope) -> None:
@@ -89,7 +88,7 @@ class _Request(WsgiToAsgiInstance):
             return
         self._cut, self._problem = True, problem
         if not problem and self._transport:
-            linger(self._transport.get_extra_info("socket"))
+            clients.linger(self._transport.get_extra_info("socket"))
             self._transport.abort()
         self._task.cancel()
 

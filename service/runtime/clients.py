@@ -7,9 +7,13 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextvars import ContextVar
+from wsgiref.types import WSGIEnvironment
 
+from runtime.deadline import Client
 from runtime.problems import Problem
 
+# Where a server that hands over no socket leaves the client of a request.
+KEY = "moorings.client"
 # The connection of an ASGI request, where the server tells: without it none can be reset.
 TRANSPORT: ContextVar[asyncio.Transport | None] = ContextVar("TRANSPORT", default=None)
 _RESET = struct.pack("ii", 1, 0)
@@ -48,6 +52,14 @@ class SocketClient:
         # A client that has gone is all that was wanted.
         with contextlib.suppress(OSError), _Plain(fileno=os.dup(self._descriptor)) as client:
             yield client
+
+
+def of(environ: WSGIEnvironment) -> Client | None:
+    """Return whoever waits for the answer, where the server says how to reach it."""
+    if "gunicorn.socket" in environ:
+        return SocketClient(environ["gunicorn.socket"].fileno())
+    client: Client | None = environ.get(KEY)
+    return client
 
 
 def linger(client: socket.socket) -> None:

@@ -16,8 +16,6 @@ from typing import Protocol
 from runtime import settings
 from runtime.problems import Problem
 
-# Where a server that hands over no socket leaves the client of a request.
-CLIENT = "moorings.client"
 _LOOK_SECONDS = 0.1
 # What a request that was cut may take to leave before its thread counts as lost.
 _LEAVE_SECONDS = 0.5

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import logging
 import math
 import os
 import resource
@@ -19,7 +18,6 @@ PREFIX = "/_probe/"
 _LONGEST = 600.0  # seconds
 _MOST_PIECES = 100_000
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_log = logging.getLogger("runtime.probe")
 
 
 class Mount:
@@ -44,7 +42,7 @@ def make_probe(release: str) -> Flask:
     rules = (
         ("sleep/<seconds>", _sleep), ("stream/<int:pieces>/<seconds>", _stream),
         ("crash", _crash), ("status/<int:code>", _status), ("hang", _hang),
-        ("counters", _counters), ("log", _log_lines),
+        ("counters", _counters),
     )  # fmt: skip
     for rule, view in rules:
         app.add_url_rule(PREFIX + rule, view_func=view, methods=["GET"])
@@ -122,16 +120,6 @@ def _counters() -> dict[str, object]:
     # Linux counts in KiB.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return _who() | {"requests": request.environ["moorings.requests"], "max_rss_bytes": peak}
-
-
-def _log_lines() -> dict[str, object]:
-    message = request.args.get("message", "")[:1000]
-    _log.info("%s", message)
-    try:
-        raise ValueError(message)
-    except ValueError:
-        _log.exception("probe traceback, as asked for")
-    return _who()
 
 
 def _who() -> dict[str, object]:

@@ -1,0 +1,240 @@
+"""One request and its answer: its span, its head, and a clean 500 for what the app lets out.
+
+The lean way: one light object is start_response, the body's iterator and the span's owner at once.
+"""
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from opentelemetry import context as contexts
+from opentelemetry import propagate, trace
+from opentelemetry.trace import SpanKind
+
+from runtime import clients, conventions, frameworks, problems, records
+from runtime.records import Signals
+
+KEY = "moorings.exchange"
+_log = logging.getLogger("runtime")
+
+
+class Exchange:
+    """One request and its answer, from the first byte to close()."""
+
+    __slots__ = (
+        "_body", "_context", "_head", "_headers", "_pieces", "_respond", "_signals", "_started",
+        "_status", "_watch", "_watched", "address", "bytes", "complete", "error", "finished",
+        "method", "path", "route", "span", "status", "trace_id",
+    )  # fmt: skip
+
+    def __init__(
+        self, signals: Signals, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> None:
+        self._started = time.perf_counter()
+        self._signals = signals
+        self._respond = start_response
+        self._body: Iterable[bytes] = ()
+        self._pieces: Iterator[bytes] = iter(())
+        self._status = ""
+        self._headers: list[tuple[str, str]] | None = None
+        self.complete = self.finished = False
+        self.status = self.bytes = 0
+        self.route = self.error = ""
+        self.method = conventions.method(environ)
+        self.path = conventions.path(environ)
+        self.address = environ.get("REMOTE_ADDR", "")
+        # Whoever takes this may send the answer's head: this request, or what cuts it.
+        self._head = threading.Lock()
+        self._begin(environ)
+        client = clients.of(environ) if signals.watch else None
+        # Only where a cut can be said is there something to watch.
+        self._watch = signals.watch if client else None
+        if self._watch and client:
+            self._watched = environ
+            self._watch.enter(self, client)
+
+    def _begin(self, environ: WSGIEnvironment) -> None:
+        signals = self._signals
+        signals.metrics.active.inc()
+        parent = contexts.Context()
+        if any(key in environ for key in signals.headers):
+            parent = propagate.extract(environ, parent, conventions.GETTER)
+        self.span = signals.tracer.start_span(
+            self.method,
+            parent,
+            SpanKind.SERVER,
+            conventions.attributes(environ, self.method, self.path, signals.server),
+        )
+        self._context = trace.set_span_in_context(self.span, parent)
+        context = self.span.get_span_context()
+        self.trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else ""
+        environ[problems.TRACE_ID] = self.trace_id
+        environ[KEY] = self
+
+    def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> "Exchange":
+        """Call the app; what it answers is read through this object."""
+        token = contexts.attach(self._context)
+        try:
+            self._call(app, environ)
+        except BaseException:
+            # Nobody will call close(): the answer is cut, or the server ends this worker.
+            self._finish()
+            raise
+        finally:
+            contexts.detach(token)
+        return self
+
+    def _call(self, app: WSGIApplication, environ: WSGIEnvironment) -> None:
+        try:
+            self._body = app(environ, self.start_response)
+            self._pieces = iter(self._body)
+        except Exception as error:
+            self._pieces = iter((self._fail(error),))
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Keep the answer's head until its first piece: till then an error may still replace it."""
+        if exc_info and self._begun():
+            raise exc_info[1].with_traceback(exc_info[2])
+        if self._headers is not None and not exc_info:
+            raise AssertionError("start_response was called twice")
+        self._status, self._headers = status, headers
+        self.status = int(status[:3])
+        # Flask forgets the route when it leaves the request, which is before the first piece.
+        self.route = frameworks.route()
+        return self._write
+
+    def _write(self, data: bytes, /) -> object:
+        """WSGI's old imperative way to answer."""
+        write = self._commit()
+        self.bytes += len(data)
+        return write(data) if write else None
+
+    def _begun(self) -> bool:
+        return self._headers is None and self.status != 0
+
+    def _commit(self) -> Callable[[bytes], object] | None:
+        """Hand the answer's head to the server, once."""
+        if self._headers is None:
+            return None
+        if not self._head.acquire(blocking=False):
+            raise ConnectionResetError(errno.ECONNRESET, "answer cut: over the deadline")
+        headers = [*self._headers, *self._traceresponse()]
+        self._headers = None
+        try:
+            return self._respond(self._status, headers)
+        except Exception as error:
+            # A header that the server refuses: it answers 500 itself.
+            self.note(error)
+            self.status = 500
+            raise
+
+    def _traceresponse(self) -> list[tuple[str, str]]:
+        if not self.trace_id:
+            return []
+        context = self.span.get_span_context()
+        span_id = trace.format_span_id(context.span_id)
+        return [("traceresponse", f"00-{self.trace_id}-{span_id}-{context.trace_flags:02x}")]
+
+    def __iter__(self) -> "Exchange":
+        return self
+
+    def __next__(self) -> bytes:
+        token = contexts.attach(self._context)
+        try:
+            piece = self._next()
+        except StopIteration:
+            self.complete = True
+            self._commit()
+            raise
+        finally:
+            contexts.detach(token)
+        self._commit()
+        self.bytes += len(piece)
+        return piece
+
+    def _next(self) -> bytes:
+        try:
+            piece = next(self._pieces, None)
+            if not self.status:
+                raise AssertionError("the application did not call start_response")
+        except Exception as error:
+            return self._fail(error)
+        if piece is None:
+            raise StopIteration
+        return piece
+
+    def _fail(self, error: Exception) -> bytes:
+        """Log, record and answer what left the app; an answer that has begun is cut instead."""
+        problem = problems.of(error, self.trace_id)
+        expected = not problem.status.startswith("5")
+        if not expected:
+            self.note(error)
+            _log.error("%s %s failed", self.method, self.path, exc_info=error)
+        if self._begun():
+            # Servers take this for a client that went: they close, and don't log it once more.
+            raise ConnectionResetError(errno.ECONNRESET, "answer cut: the app failed") from error
+        self._status, self._headers = problem.status, problem.headers
+        self.status = int(problem.status[:3])
+        self._pieces = iter(())
+        return b"" if self.method == "HEAD" else problem.body
+
+    def note(self, error: BaseException) -> None:
+        """Record an exception of the app on the span, once."""
+        if not self.error:
+            self.error = type(error).__qualname__
+            self.span.record_exception(error)
+
+    def close(self) -> None:
+        """Called by the server when it is done, also when the client went before the end."""
+        token = contexts.attach(self._context)
+        try:
+            close = getattr(self._body, "close", None)
+            if close:
+                close()
+        except Exception as error:
+            self.note(error)
+            _log.error("%s %s failed after its answer", self.method, self.path, exc_info=error)
+        finally:
+            contexts.detach(token)
+            self._finish()
+
+    def _finish(self) -> None:
+        cut = self._watch and not self._watch.leave(self)
+        if not cut and not self.finished:
+            self._record()
+
+    def look(self) -> None:
+        """Note the route, which the app forgets when it is left."""
+        self.route = self.route or frameworks.route_seen_from_outside(self._watched)
+
+    def cut(self, seconds: int) -> problems.Problem | None:
+        """End a request that runs too long, from another thread; its own finds it ended.
+
+        Returns the answer to send, or None where the app's own has begun.
+        """
+        self.note(TimeoutError(f"not answered within {seconds} s"))
+        mine = self._head.acquire(blocking=False)
+        if mine:
+            self.status = 504
+            self.look()
+        self._record()
+        return self._timed_out(seconds) if mine else None
+
+    def _timed_out(self, seconds: int) -> problems.Problem:
+        detail = f"The application did not answer within {seconds} s."
+        problem = problems.make(504, detail, self.trace_id, tuple(self._traceresponse()))
+        return problem._replace(body=b"") if self.method == "HEAD" else problem
+
+    def _record(self) -> None:
+        self.finished = True
+        seconds = time.perf_counter() - self._started
+        self._signals.metrics.active.dec()
+        self._signals.metrics.observe(self.method, self.route, self.status, seconds)
+        records.end_span(self)
+        records.write_line(self, self._signals.lines, seconds)

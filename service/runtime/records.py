@@ -1,0 +1,82 @@
+"""What is left of requests, and where: the end of a span, a line in the log."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
+
+from runtime import conventions
+from runtime.deadline import Watch
+from runtime.logs import Lines
+from runtime.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Where requests leave what is known of them."""
+
+    tracer: trace.Tracer
+    metrics: Metrics
+    lines: Lines
+    server: str
+    watch: Watch | None
+    # Of the headers that the propagators know: nothing is read where none has come.
+    headers: tuple[str, ...]
+
+
+class Ended(Protocol):
+    """A request that has ended."""
+
+    span: trace.Span
+    trace_id: str
+    method: str
+    path: str
+    route: str
+    address: str
+    error: str
+    status: int
+    bytes: int
+    complete: bool
+
+
+def end_span(request: Ended) -> None:
+    """End the span with what the answer was."""
+    span = request.span
+    if span.is_recording():
+        span.set_attribute("http.response.status_code", request.status)
+        if request.route:
+            span.set_attribute("http.route", request.route)
+        verb = "HTTP" if request.method == conventions.OTHER else request.method
+        span.update_name(" ".join(filter(None, (verb, request.route))))
+        if request.error or request.status >= 500:
+            span.set_attribute("error.type", request.error or str(request.status))
+            span.set_status(StatusCode.ERROR)
+        if not request.complete:
+            span.set_attribute("moorings.response.incomplete", True)
+    span.end()
+
+
+def write_line(request: Ended, lines: Lines, seconds: float) -> None:
+    """Write the line of a request that took so many seconds."""
+    if lines.level > logging.INFO:
+        return
+    context = request.span.get_span_context()
+    fields: dict[str, Any] = {
+        "message": f"{request.method} {request.path} {request.status}",
+        "method": request.method,
+        "path": request.path,
+        "route": request.route,
+        "status": request.status,
+        "duration_ms": round(seconds * 1000, 3),
+        "bytes": request.bytes,
+        "client": request.address,
+        "error": request.error,
+        "trace_id": request.trace_id,
+        "span_id": trace.format_span_id(context.span_id) if request.trace_id else "",
+    }
+    if not request.complete:
+        fields["incomplete"] = True
+    lines.write(time.time(), "error" if request.status >= 500 else "info", fields)

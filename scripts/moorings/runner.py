@@ -8,11 +8,11 @@ import os
 import shutil
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from moorings import guarded, ui
 from moorings.errors import CommandError, NeedError
@@ -47,15 +47,24 @@ class Command:
 
     argv: tuple[str, ...]
     cwd: Path | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    user: str = ""
+    env: Mapping[str, str] | None = None
+    """None: the operator's own."""
+    user: User | None = None
+    """None: the operator."""
+    timeout: float = 0.0
+    """Seconds."""
+    quiet: bool = False
+    check: bool = True
+    log: Path | None = None
+    fds: tuple[int, ...] = ()
 
 
-class Runner(Protocol):
+class Runner(ABC):
     """Runs commands, or only says what it would run."""
 
-    dry: bool
+    dry = False
 
+    @abstractmethod
     def remove(self, folder: Path) -> None:
         """Remove a folder with all that is in it; fine where there is none."""
 
@@ -78,6 +87,7 @@ class Runner(Protocol):
         :raises CommandError: where `check` is set and the status is not 0, a signal included.
         :raises NeedError: where there is no such program.
         """
+        return self.finish(Command(tuple(argv), cwd, env, user, timeout, quiet, check, log))
 
     def start(
         self,
@@ -93,68 +103,58 @@ class Runner(Protocol):
 
         :param fds: open files that it inherits under the same numbers.
         """
+        return self.launch(Command(tuple(argv), cwd, env, user, log=log, fds=fds))
+
+    @abstractmethod
+    def finish(self, command: Command) -> Result:
+        """Do what `run` says."""
+
+    @abstractmethod
+    def launch(self, command: Command) -> int:
+        """Do what `start` says."""
 
 
-class LocalRunner:
+class LocalRunner(Runner):
     """Runs commands on this machine."""
-
-    dry = False
 
     def remove(self, folder: Path) -> None:
         """Remove it; what another process takes away at the same time is gone anyway."""
         shutil.rmtree(folder, ignore_errors=True)
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        user: User | None = None,
-        quiet: bool = False,
-        check: bool = True,
-        log: Path | None = None,
-    ) -> Result:
+    def finish(self, command: Command) -> Result:
         """Run a command in a process group of its own, so that Ctrl-C leaves nothing of it."""
-        if not quiet:
-            ui.command(argv)
-        with _sink(log) as sink:
-            process = _popen(argv, cwd, env, user, sink)
+        if not command.quiet:
+            ui.command(command.argv)
+        with _sink(command.log) as sink:
+            process = _popen(command, sink)
         try:
-            output, _ = process.communicate(timeout=timeout)
+            output, _ = process.communicate(timeout=command.timeout)
         except subprocess.TimeoutExpired:
             _kill_group(process)
-            raise CommandError(f"{argv[0]} did not end within {timeout:.0f} s") from None
+            late = f"{command.argv[0]} did not end within {command.timeout:.0f} s"
+            raise CommandError(late) from None
         except BaseException:
             _kill_group(process)
             raise
-        if log is not None:
-            output = tail(log, 30)
-        if check and process.returncode != 0:
-            raise CommandError(_ended(argv, process.returncode), log=_tail(output))
+        if command.log is not None:
+            output = tail(command.log, 30)
+        if command.check and process.returncode != 0:
+            raise CommandError(_ended(command.argv, process.returncode), log=_tail(output))
         return Result(process.returncode, output)
 
-    def start(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        log: Path,
-        user: User | None = None,
-        fds: tuple[int, ...] = (),
-    ) -> int:
-        """Start it with both streams appended to `log`."""
-        ui.command(argv)
-        with guarded.appending(log) as stream:
-            process = _popen(argv, cwd, env, user, stream.fileno(), fds)
+    def launch(self, command: Command) -> int:
+        """Start it with both streams appended to its log."""
+        if command.log is None:
+            raise ValueError("what outlives moor needs a log")
+        ui.command(command.argv)
+        with guarded.appending(command.log) as stream:
+            process = _popen(command, stream.fileno())
         # It outlives moor on purpose; Python warns of one that is dropped without a status.
         process.returncode = 0
         return process.pid
 
 
-class DryRunner:
+class DryRunner(Runner):
     """Says what would be run, and runs nothing."""
 
     dry = True
@@ -164,35 +164,15 @@ class DryRunner:
         if folder.exists():
             ui.command(["rm", "-r", str(folder)])
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        timeout: float,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        user: User | None = None,
-        quiet: bool = False,
-        check: bool = True,
-        log: Path | None = None,
-    ) -> Result:
+    def finish(self, command: Command) -> Result:
         """Print the command and report success."""
-        if not quiet:
-            ui.command(argv)
+        if not command.quiet:
+            ui.command(command.argv)
         return Result(0)
 
-    def start(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        log: Path,
-        user: User | None = None,
-        fds: tuple[int, ...] = (),
-    ) -> int:
+    def launch(self, command: Command) -> int:
         """Print the command; 0 is the pid of nothing."""
-        ui.command(argv)
+        ui.command(command.argv)
         return 0
 
 
@@ -206,19 +186,13 @@ def _sink(log: Path | None) -> Iterator[int]:
         yield stream.fileno()
 
 
-def _popen(
-    argv: Sequence[str],
-    cwd: Path | None,
-    env: Mapping[str, str] | None,
-    user: User | None,
-    stdout: int,
-    fds: tuple[int, ...] = (),
-) -> "subprocess.Popen[str]":
+def _popen(command: Command, stdout: int) -> "subprocess.Popen[str]":
+    user = command.user
     try:
         return subprocess.Popen(
-            list(argv),
-            cwd=cwd,
-            env=env,
+            list(command.argv),
+            cwd=command.cwd,
+            env=command.env,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.STDOUT,
@@ -226,15 +200,17 @@ def _popen(
             errors="replace",
             start_new_session=True,
             umask=0o022,
-            pass_fds=fds,
+            pass_fds=command.fds,
             user=None if user is None else user.uid,
             group=None if user is None else user.gid,
             extra_groups=None if user is None else [],
         )
     except FileNotFoundError:
-        raise NeedError(f"{argv[0]} is not installed, or {cwd} is not there") from None
+        raise NeedError(
+            f"{command.argv[0]} is not installed, or {command.cwd} is not there"
+        ) from None
     except PermissionError as denied:
-        raise NeedError(f"{argv[0]} may not be run: {denied}") from None
+        raise NeedError(f"{command.argv[0]} may not be run: {denied}") from None
 
 
 def _kill_group(process: "subprocess.Popen[str]") -> None:

@@ -93,6 +93,9 @@ def status(made: Deployment) -> int:
             ui.warn("its supervisor was killed; ./moor reload starts another, which takes over")
     ui.say(f"  Jaeger  {made.jaeger.describe()}")
     ui.say(f"  state   {made.layout.home}")
+    last = made.history.last()
+    if last:
+        ui.say("  last    {verb} at {time} by {by}: {outcome}".format(**last))
     for line in _on_this_machine(made):
         ui.say(f"  on this machine: {line}")
     return 0 if live is not None else NOT_RUNNING

@@ -16,7 +16,7 @@ import psutil
 
 from moorings import addresses, guarded, masters, ports, probe, strays, ui, users
 from moorings.environments import interpreter
-from moorings.errors import MoorError, NotReadyError
+from moorings.errors import MoorError, NeedError, NotReadyError
 from moorings.logfile import tail
 from moorings.supervised import Master, Supervised
 from moorings.target import UNWATCHED, Context, Instance, Release
@@ -94,10 +94,18 @@ class Live:
             return
         log, python = self.layout.logs / "supervisor.log", interpreter(self.context.user)
         if not self.supervised.revive(log, python) or self.supervised.address != bind:
+            self._require_free(bind)
             self.stop()
         self.supervised.ensure(bind, log, python)
         self._drop([one for one in self.supervised.masters() if not one.good], announce=False)
         self._replace(release, launch, bind)
+
+    def _require_free(self, bind: str) -> None:
+        """Ask again, before the old one goes: the address may have been taken meanwhile."""
+        held = self.master is not None and self.master.about["bind"] == bind
+        need = addresses.need(bind)
+        if not (held or need.there):
+            raise NeedError(need.what, hint=need.how)
 
     def _replace(self, release: Release, launch: Launch, bind: str) -> None:
         name = f"{release.version}-{time.time_ns()}"

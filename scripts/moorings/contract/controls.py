@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 
 from moorings import users
-from moorings.contract import registry
+from moorings.contract import bad, registry
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.outcome import Skipped, Verdict, judge
 from moorings.contract.relay import gateway
@@ -80,7 +80,23 @@ CONTROLS: Mapping[str, Control] = {
         flags={"gunicorn.worker": "sync"},
         target="gunicorn",
     ),
-    "no deadline": Control(Tamper(flags={"server.deadline": 0}), frozenset({"hang.worker"})),
+    "uvicorn's worker": Control(
+        Tamper(),
+        frozenset({"trace.ledger"}),
+        flags={"gunicorn.worker": "uvicorn"},
+        target="gunicorn",
+    ),
+    "USR2, WINCH, QUIT": Control(
+        Tamper(target=bad.by(bad.Quitting), flags={"server.grace": 5}),
+        frozenset({"deploy.load"}),
+        target="gunicorn",
+    ),
+    "HUP with a broken release": Control(
+        Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"}), target="gunicorn"
+    ),
+    "no deadline": Control(
+        Tamper(flags={"server.deadline": 0, "server.grace": 2}), frozenset({"hang.worker"})
+    ),
     "an app that boots slowly": Control(Tamper(flags=_app("slow")), frozenset({"crash.worker"})),
     "spans that lie": Control(
         Tamper(flags=_app("lies")), frozenset({"trace.errors", "trace.stream"})

@@ -69,13 +69,14 @@ class Site:
         tamper = self.yard.tamper
         flags = {**FLAGS, **self.yard.flags, **self.flags, **more, **tamper.flags}
         # A service name of its own: whose trace it is must be plain.
-        return deployments.open(
+        made = deployments.open(
             self.yard.root,
             {**self.yard.environ, "OTEL_SERVICE_NAME": self.name, **tamper.env},
             {**flags, "deployment.name": self.name},
             self.yard.target,
             as_operator=tamper.as_root,
         )
+        return made if tamper.target is None else replace(made, target=tamper.target(made.target))
 
     @property
     def target(self) -> Target:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from moorings.target import Target
+
 Front = Callable[[str], AbstractContextManager[str]]
 
 
@@ -22,6 +24,8 @@ class Tamper:
     """Whether each deploy goes through `down`."""
     front: Front | None = None
     """A gateway before the app: from the app's URL to its own."""
+    target: Callable[[Target], Target] | None = None
+    """What changes how the target does its work."""
 
 
 HEALTHY = Tamper()

@@ -94,8 +94,12 @@ def _strong_again(site: Site, before: set[int], seen: Seen) -> float:
         now = _workers(site)
         return True if len(now) >= len(before) and now != before and now <= seen.pids else None
 
+    def last() -> str:
+        now = _workers(site)
+        return f"{len(now)} of {len(before)} run, {len(now & seen.pids)} of them have answered"
+
     began = time.monotonic()
-    probe.until(strong, what="another worker to answer", timeout=STRONG)
+    probe.until(strong, what="another worker to answer", timeout=STRONG, last=last)
     return time.monotonic() - began
 
 
@@ -132,7 +136,7 @@ def hang_worker(column: Column) -> str:
 def _hang(column: Column, site: Site) -> float:
     """Ask for what never ends; return the seconds until it was cut."""
     caller, began = Caller(), time.monotonic()
-    answer = wire.ask(f"{site.url}/_probe/hang", headers=caller.headers, timeout=60)
+    answer = wire.ask(f"{site.url}/_probe/hang", headers=caller.headers, timeout=DEADLINE + 5)
     took = time.monotonic() - began
     claim(answer.status in (503, 504), f"answered {answer.status}", answer)
     claim(took <= DEADLINE + 2, f"cut after {took:.1f} s, the limit is {DEADLINE} s", answer)

@@ -49,15 +49,15 @@ def deploy_broken(column: Column) -> str:
     """Deploy each broken release over a good one, watched by a simple client."""
     with column.other() as site, watching(f"{site.url}/version") as watch:
         for broken in BROKEN:
-            _refuse(site, broken)
-            _unharmed(watch, broken)
+            _refuse(site, broken, watch)
         claim(len(watch.bodies) > 0, "the watching client never got an answer")
     return f"{watch.figure} while {len(BROKEN)} broken releases were refused"
 
 
-def _refuse(site: Site, broken: Broken) -> None:
+def _refuse(site: Site, broken: Broken, watch: Watch) -> None:
     before, name = site.pids(), broken.app
     shown = _deploy(site, broken)
+    _unharmed(watch, broken)
     claim(broken.cause in shown, f"{name}: {broken.cause!r} is not on screen, but: {shown[-500:]}")
     after = site.pids()
     claim(after == before, f"{name}: processes {sorted(before)} became {sorted(after)}")

@@ -1,6 +1,6 @@
 """When a control has done its duty, and what it does to a server."""
 
-from moorings.contract.controls import CONTROLS, missed
+from moorings.contract.controls import CONTROLS, missed, of_target
 from moorings.contract.outcome import Outcome, Verdict
 
 NAME = "a short grace"
@@ -31,3 +31,10 @@ def test_another_that_turns_red_is_named() -> None:
     assert missed(NAME, found("fail", "fail")) == [
         "serve.ready (why) turned red, which is not declared"
     ]
+
+
+def test_a_control_of_one_target_is_not_made_on_another() -> None:
+    own = {name for name, control in CONTROLS.items() if control.target == "gunicorn"}
+    assert own
+    assert set(of_target("gunicorn")) == set(CONTROLS)
+    assert set(of_target("another")) == set(CONTROLS) - own

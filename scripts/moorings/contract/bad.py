@@ -1,0 +1,69 @@
+"""How releases are changed in manuals, in place of how moor does it: for the controls."""
+
+import signal
+from collections.abc import Callable
+from typing import Any, cast
+
+from moorings.live import Live
+from moorings.mastered import MasteredTarget
+from moorings.target import Release, Target
+
+
+class Quitting(Live):
+    """Ends the old master as Gunicorn's manual does after USR2: WINCH, then QUIT.
+
+    https://docs.gunicorn.org/en/stable/signals.html#upgrading-to-a-new-binary-on-the-fly; that
+    both masters accept on the same socket until then is what moor's own switch does too.
+    """
+
+    def retire_others(self) -> None:
+        """Signal, and wait for the end."""
+        live = self.master
+        others = [one for one in self.supervised.masters() if live and one.name != live.name]
+        for how in (signal.SIGWINCH, signal.SIGQUIT):
+            for one in others:
+                self.supervised.ask("stop", name=one.name, how=how)
+        self._wait_until_gone(others)
+
+
+def by(live: type[Live]) -> Callable[[Target], Target]:
+    """Return what makes a target retire its masters in another way."""
+
+    def changed(target: Target) -> Target:
+        assert isinstance(target, MasteredTarget)
+        target.running = live(target.context)
+        return target
+
+    return changed
+
+
+class ByHup:
+    """Changes what the running master serves by SIGHUP, without a proof of it."""
+
+    def __init__(self, target: Target) -> None:
+        """Do all else as the target does."""
+        assert isinstance(target, MasteredTarget)
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def start(self, release: Release) -> None:
+        """Start nothing beside what runs."""
+        if self._target.live() is None:
+            self._target.start(release)
+
+    def switch(self, release: Release) -> None:
+        """Hand the new environment to the master, and let it load the app anew."""
+        if self._target.live() is None:
+            self._target.switch(release)
+        else:
+            self._target.running.reload(release)
+
+    def retire(self, release: Release) -> None:
+        """There is only one master."""
+
+
+def by_hup(target: Target) -> Target:
+    """Return a target that deploys by SIGHUP."""
+    return cast(Target, ByHup(target))

@@ -260,7 +260,16 @@ class Supervisor:
                 self.write()
 
     def write(self) -> None:
-        """Write down what is, for others and for a supervisor after this one."""
+        """Write down what is, for others and for a supervisor after this one.
+
+        Where the disk is full or the folder gone, the masters matter more than their record.
+        """
+        try:
+            self._write_down()
+        except OSError as problem:
+            say(f"what runs cannot be written down: {problem}")
+
+    def _write_down(self) -> None:
         state = {"pid": os.getpid(), "began": began(os.getpid()), "address": self.address,
                  "masters": [master.shown() for master in self.masters.values()]}  # fmt: skip
         _replace(self.folder / "kept.json", [asdict(one) for one in self.masters.values()], 0o600)
@@ -296,10 +305,11 @@ def began(pid: int) -> int:
 
 
 def say(text: str) -> None:
-    """Write a line into the log of the supervisor."""
+    """Write a line into the log of the supervisor, if there is room for one."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = {"time": now, "level": "warning", "logger": "supervisor", "message": text}
-    print(json.dumps(line), flush=True)
+    with contextlib.suppress(OSError):
+        print(json.dumps(line), flush=True)
 
 
 def _how(status: int) -> str:

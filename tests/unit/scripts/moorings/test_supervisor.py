@@ -126,6 +126,17 @@ def test_the_last_good_one_is_started_again(place: Place) -> None:
     assert place.ask() == "good"
 
 
+def test_a_record_that_cannot_be_written_stops_nothing(place: Place) -> None:
+    place.start("good")
+    place.good("good")
+    killed = place.master("good").pid
+    in_the_way = place.folder / "kept.new"
+    in_the_way.mkdir()
+    os.kill(killed, signal.SIGKILL)
+    assert place.ask() == "good"
+    in_the_way.rmdir()
+
+
 def test_a_crash_loop_gets_slower(place: Place) -> None:
     place.start("good")
     place.good("good")

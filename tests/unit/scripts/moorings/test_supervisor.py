@@ -133,6 +133,7 @@ def test_a_record_that_cannot_be_written_stops_nothing(place: Place) -> None:
     in_the_way = place.folder / "kept.new"
     in_the_way.mkdir()
     os.kill(killed, signal.SIGKILL)
+    place.until(lambda: place.said("good").count("serves") == 2)
     assert place.ask() == "good"
     in_the_way.rmdir()
 

@@ -130,7 +130,7 @@ def test_a_record_that_cannot_be_written_stops_nothing(place: Place) -> None:
     place.start("good")
     place.good("good")
     killed = place.master("good").pid
-    in_the_way = place.folder / "kept.new"
+    in_the_way = place.supervised.folder / "kept.new"
     in_the_way.mkdir()
     os.kill(killed, signal.SIGKILL)
     place.until(lambda: place.said("good").count("serves") == 2)

@@ -27,6 +27,8 @@ class Environments:
     folder: Path
     runner: Runner
     user: User | None
+    python: str = ""
+    """The interpreter; empty: any that the service's user may run."""
 
     def of(self, locked: Sequence[Path], own: Path | None = None) -> Path:
         """Return the environment with these lock files, making it where it is not there.
@@ -57,11 +59,14 @@ class Environments:
     def key(self, requirements: Sequence[Path]) -> str:
         """Return the name of an environment: what is installed, and by which Python."""
         text = b"\0".join(file.read_bytes() for file in requirements)
-        version = f"{interpreter(self.user)} {sys.version_info[:3]}".encode()
+        version = f"{self._interpreter()} {sys.version_info[:3]}".encode()
         return hashlib.sha256(text + version).hexdigest()[:16]
 
+    def _interpreter(self) -> str:
+        return self.python or interpreter(self.user)
+
     def _make(self, place: Path, locked: Sequence[Path], own: Path | None) -> None:
-        python = interpreter(self.user)
+        python = self._interpreter()
         # A run that was killed left it without its stamp.
         self.runner.remove(place)
         try:

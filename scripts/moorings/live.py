@@ -6,6 +6,7 @@ closed between two releases.
 
 import json
 import shutil
+import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ import psutil
 from moorings import addresses, guarded, masters, ports, probe, strays, ui, users
 from moorings.environments import interpreter
 from moorings.errors import MoorError, NeedError, NotReadyError
+from moorings.handover import Handover
 from moorings.logfile import tail
 from moorings.supervised import Master, Supervised
 from moorings.target import UNWATCHED, Context, Instance, Release
@@ -36,21 +38,26 @@ class Launch:
     argv: list[str]
     env: Mapping[str, str]
     cwd: Path
+    ends_by: int = signal.SIGTERM
+    """The signal that asks it to answer what it has, and end."""
 
 
 class Live:
     """The masters that clients reach."""
 
-    def __init__(self, context: Context, address: str = "") -> None:
+    def __init__(
+        self, context: Context, address: str = "", handover: Handover | None = None
+    ) -> None:
         """Read nothing but the context.
 
         :param address: `host:port` or `unix:` and a path; empty: what the settings say.
+        :param handover: how masters share an address; by default they inherit its socket.
         """
         self.context = context
         self._address = address
         self.server = context.settings.server
         self.layout = context.layout
-        self.supervised = Supervised(self.layout.home, context.runner, context.user)
+        self.supervised = Supervised(self.layout.home, context.runner, context.user, handover)
         self._owner = context.user.owner if context.user else None
 
     @property
@@ -109,6 +116,9 @@ class Live:
 
     def _replace(self, release: Release, launch: Launch, bind: str) -> None:
         name = f"{release.version}-{time.time_ns()}"
+        old = self.master
+        if old is not None:
+            self.supervised.handover.stay(old.pid, bind)
         about = {
             "version": release.version,
             "commit": release.commit,
@@ -117,9 +127,11 @@ class Live:
         }
         env = {**launch.env, **run_environment(run_folder(self.context, name)), "BIND": bind}
         self.supervised.ask("start", name=name, argv=launch.argv, env=env, cwd=str(launch.cwd),
-                            log=str(self.log), about=about)  # fmt: skip
+                            log=str(self.log), about=about, ends_by=launch.ends_by)  # fmt: skip
         try:
             self.wait_for_workers(name, int(release.env["WEB_CONCURRENCY"]))
+            if old is not None:
+                self.supervised.handover.go(old.pid, bind)
             self.supervised.ask("good", name=name, about=about)
         except BaseException as problem:
             if isinstance(problem, MoorError):
@@ -235,7 +247,7 @@ class Live:
         main = master.process() if master is not None else None
         if master is None or main is None:
             return []
-        found = [(main, "master"), *((one, "worker") for one in _children(main))]
+        found = [(main, "master"), *_family(main, ready(master.folder))]
         if process is not None:
             found.insert(0, (process, "supervisor"))
         seen = (_instance(one, role, master) for one, role in found)
@@ -257,6 +269,7 @@ def run_folder(context: Context, name: str) -> Path:
 def run_environment(folder: Path) -> dict[str, str]:
     """Return the variables that tell a server where the files of its run are."""
     return {
+        "RUN_DIR": str(folder),
         "METRICS_DIR": str(folder / "metrics"),
         "READY_DIR": str(folder / "ready"),
         "RELOAD_FILE": str(folder / "reload.json"),
@@ -265,15 +278,19 @@ def run_environment(folder: Path) -> dict[str, str]:
 
 
 def ready(folder: Path) -> set[str]:
-    """Return the workers of a run that have booted, by their pids."""
-    return {file.name for file in (folder / "ready").glob("*")}
+    """Return the workers of a run that have booted and live, by their pids."""
+    named = (file.name for file in (folder / "ready").glob("*"))
+    # Not every server has somebody who could clear up after a worker that crashed.
+    return {name for name in named if name.isdecimal() and psutil.pid_exists(int(name))}
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
+def _family(main: psutil.Process, workers: set[str]) -> list[tuple[psutil.Process, str]]:
+    """Return a master's children, each with what it does: a server may have others than workers."""
     try:
-        return process.children()
+        children = main.children()
     except psutil.NoSuchProcess:
         return []
+    return [(one, "worker" if str(one.pid) in workers else "helper") for one in children]
 
 
 def _instance(process: psutil.Process, role: str, master: Master) -> Instance | None:

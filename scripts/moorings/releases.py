@@ -1,6 +1,7 @@
 """Releases on this host: folders with their code, and the environments they run in."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ class HostReleases:
     context: Context
     server: str
     """The target's name, which is also its lock file's and its folder's below deploy/."""
+    python: Callable[[], str] = str
+    """Which interpreter the environments are of; empty: any that the service's user may run."""
     _environments: dict[str, Path] = field(default_factory=dict)
 
     def version(self) -> Release:
@@ -88,12 +91,18 @@ class HostReleases:
         What is installed is what the release itself locks: the checkout may have gone on.
         """
         if release.version not in self._environments:
-            layout, place = self.context.layout, self.folder(release)
+            place = self.folder(release)
             # A dry run builds nothing: there the checkout says what a build would copy.
             locks, own = self._locks(place) if place.is_dir() else self._locks_of_checkout()
-            made = Environments(layout.environments, self.context.runner, self.context.user)
+            made = self._makes()
             self._environments[release.version] = made.of(locks, own)
         return self._environments[release.version]
+
+    def _makes(self) -> Environments:
+        context = self.context
+        return Environments(
+            context.layout.environments, context.runner, context.user, self.python()
+        )
 
     def _locks(self, place: Path) -> tuple[list[Path], Path | None]:
         app = place / "app"

@@ -11,8 +11,9 @@ from typing import Any
 
 import psutil
 
-from moorings import addresses, guarded, inherit, probe, supervisor, users
+from moorings import guarded, probe, supervisor, users
 from moorings.errors import MoorError, NotReadyError
+from moorings.handover import Handover, Kept
 from moorings.runner import Runner, User
 from moorings.target import Release
 
@@ -61,13 +62,19 @@ class Supervised:
     over wants root to believe: only processes, folders and names that are its own are taken.
     """
 
-    def __init__(self, home: Path, runner: Runner, user: User | None) -> None:
-        """Look below the deployment's own folder, in which only moor may write."""
+    def __init__(
+        self, home: Path, runner: Runner, user: User | None, handover: Handover | None = None
+    ) -> None:
+        """Look below the deployment's own folder, in which only moor may write.
+
+        :param handover: how masters share an address; by default they inherit its socket.
+        """
         self.folder = home / "supervisor"
         self.program = home / "supervisor.py"
         self.runs = home / "run"
         self.runner = runner
         self.user = user
+        self.handover = handover or Kept(user)
 
     def process(self) -> psutil.Process | None:
         """Return the supervisor itself, if it runs."""
@@ -120,8 +127,7 @@ class Supervised:
         :param python: an interpreter that its user may run.
         """
         if self.process() is None:
-            owner = self.user.owner if self.user else None
-            with addresses.listener(bind, owner) as shared:
+            with self.handover.opened(bind) as shared:
                 self._start(shared, bind, log, python)
 
     def revive(self, log: Path, python: str) -> bool:
@@ -133,7 +139,7 @@ class Supervised:
             return True
         for one in self.masters():
             bind = one.about["bind"]
-            shared = inherit.listener(one.pid, bind) if one.process() else None
+            shared = self.handover.left(one.pid, bind) if one.process() else None
             if shared is not None:
                 with shared:
                     self._start(shared, bind, log, python)

@@ -48,6 +48,8 @@ class Master:
     log: str
     about: dict[str, str]
     """What moor wants to find again: the release, the folder of its run."""
+    ends_by: int = signal.SIGTERM
+    """The signal that asks it to answer what it has, and end."""
     pid: int = 0
     began: int = 0
     good: bool = False
@@ -147,11 +149,11 @@ class Supervisor:
             master.good = master is chosen
         return chosen.shown()
 
-    def stop(self, name: str, how: int = signal.SIGTERM) -> dict[str, Any]:
+    def stop(self, name: str) -> dict[str, Any]:
         """Ask one to end; it is not started again."""
         master = self.masters[name]
         master.stopping, master.good, master.again = True, False, 0.0
-        self._signal(master, how)
+        self._signal(master, master.ends_by)
         if not master.pid:
             del self.masters[name]
         return master.shown()

@@ -16,6 +16,9 @@ from moorings.contract.wire import Answer
 #: Each leaves a span, and lasts long enough to be met by what happens to its worker.
 SLEEPS = "/_probe/sleep/0.02"
 
+#: Clients of which some are about to ask whenever a connection is closed.
+IDLE = 150
+
 
 def _groups(far: str) -> tuple[Group, ...]:
     """Both modes at both distances; the pause leaves a small machine the time for anything else."""
@@ -23,6 +26,8 @@ def _groups(far: str) -> tuple[Group, ...]:
         Group("keep-alive", clients=3, pause=0.02),
         Group("per request", clients=3, keep_alive=False, pause=0.02),
         Group("keep-alive at 40 ms", clients=3, pause=0.02, url=far),
+        # One after another, so that each of them idles for 2.5 s.
+        Group("idle at 40 ms", clients=IDLE, rate=IDLE / 2.5, url=far),
         Group("per request at 40 ms", clients=3, keep_alive=False, pause=0.02, url=far),
     )
 

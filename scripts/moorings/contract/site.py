@@ -29,8 +29,6 @@ FLAGS: Mapping[str, object] = {
     "server.probe": True,
     "server.log_format": "json",
     "server.max_body": 80 * 1024 * 1024,
-    # The drain is announced for longer than this, at each change.
-    "server.keep_alive": 2,
 }
 
 

@@ -49,9 +49,17 @@ class Worker(ThreadWorker):
         self.handle_exit(0, None)
         return self.nr_conns <= lost
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Keep idle connections for their whole time: their clients are answered once more.
+
+        Gunicorn closes them after 2 s of a stop, just when some clients write.
+        """
+
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
         if fs.cancelled() or fs.exception() or fs.result():
             super().finish_request(conn, fs)
+            if self.keepalived_conns and self.keepalived_conns[-1] is conn:
+                conn.set_timeout()
         else:
             self._part(conn)
 

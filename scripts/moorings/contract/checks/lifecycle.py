@@ -58,6 +58,8 @@ def _refuse(site: Site, broken: Broken, watch: Watch) -> None:
     before, name = site.pids(), broken.app
     shown = _deploy(site, broken)
     _unharmed(watch, broken)
+    # One that hangs is no failure yet for the client that watches.
+    wire.ask(watch.url, timeout=5)
     claim(broken.cause in shown, f"{name}: {broken.cause!r} is not on screen, but: {shown[-500:]}")
     after = site.pids()
     claim(after == before, f"{name}: processes {sorted(before)} became {sorted(after)}")

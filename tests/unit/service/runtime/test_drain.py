@@ -1,5 +1,8 @@
 """A server that is to be retired says so on every answer, before it closes anything."""
 
+import os
+import select
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -76,3 +79,12 @@ def test_a_request_that_was_running_is_told_too(server: Any, client: Any, file: 
         server.until(lambda: b"active_requests 1.0" in server.ask("/metrics")[1], "one runs")
         file.touch()
         assert running.result() == "close"
+
+
+def test_a_connection_that_idles_over_a_stop_is_answered(server: Any, client: Any) -> None:
+    assert connection(client) == "keep-alive"
+    opened = client.sock
+    os.kill(server.process.pid, signal.SIGTERM)
+    # Longer than Gunicorn would keep it, and less than KEEP_ALIVE: nothing may happen to it.
+    assert select.select([opened], [], [], 3.0)[0] == []
+    assert connection(client) == "close"

@@ -67,3 +67,8 @@ def unharmed(load: Load, size: Size) -> Report:
     if report.failed:
         raise CheckFailed(report.describe())
     return report
+
+
+def figure(report: Report) -> str:
+    """Return the figure of a load: the failed of all, and how long one had to wait at most."""
+    return f"{report.summary()}, the longest took {report.latency(100):.1f} s"

@@ -12,7 +12,7 @@ import psutil
 from moorings import probe
 from moorings.contract import ledger, wire
 from moorings.contract.column import Column
-from moorings.contract.hammer import ended, loaded, unharmed
+from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_plan import below_400
 from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
@@ -174,7 +174,7 @@ def recycle(column: Column) -> str:
         found = ledger.compare(reader, report.answered_ids, since=report.since)
     if not found.even:
         raise CheckFailed(found.describe())
-    return f"{report.summary()}, {found.figure}, by {len(seen.pids)} workers"
+    return f"{figure(report)}, {found.figure}, by {len(seen.pids)} workers"
 
 
 @check(

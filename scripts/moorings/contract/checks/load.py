@@ -13,7 +13,7 @@ from moorings import probe
 from moorings.contract import ledger
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.column import Column
-from moorings.contract.hammer import loaded, unharmed
+from moorings.contract.hammer import figure, loaded, unharmed
 from moorings.contract.load_releases import Succession
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
@@ -38,7 +38,7 @@ def reload_load(column: Column) -> str:
             site.reload({"server.workers": workers})
             load.wait(size.between)
             _has_workers(site, workers)
-        return unharmed(load, size).summary()
+        return figure(unharmed(load, size))
 
 
 def _has_workers(site: Site, wanted: int) -> None:
@@ -69,7 +69,7 @@ def deploy_load(column: Column) -> str:
                 succession.finish()
                 _nothing_of(before, site)
                 load.wait(size.between)
-            return unharmed(load, size).summary()
+            return figure(unharmed(load, size))
 
 
 @check(
@@ -91,7 +91,7 @@ def rollback_load(column: Column) -> str:
                 succession.finish()
                 _nothing_of(before, site)
                 load.wait(size.between)
-            return unharmed(load, size).summary()
+            return figure(unharmed(load, size))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import click
 
 from moorings import deployment, local, logfile, report, targets, ui, words
 from moorings.contract.command import check
+from moorings.contract.grid.command import grid
 from moorings.contract.prove import prove
 from moorings.deployment import Deployment
 from moorings.errors import MoorError, UsageError, of_system
@@ -243,6 +244,7 @@ def list_targets() -> None:
 
 moor.add_command(check)
 moor.add_command(prove)
+moor.add_command(grid)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

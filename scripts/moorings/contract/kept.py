@@ -1,13 +1,18 @@
 """The reports of docs/grid: one a column, of a run at full size, committed with the code."""
 
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from moorings.contract import registry
 
-GRID = Path(__file__).resolve().parents[3] / "docs" / "grid"
+ROOT = Path(__file__).resolve().parents[3]
+GRID = ROOT / "docs" / "grid"
+
+#: Where things lie on this machine is nobody else's business, and differs on the next one.
+PLACES = (ROOT, Path(tempfile.gettempdir()), Path("/var/lib/moorings"), Path.home())
 
 Report = Mapping[str, Any]
 
@@ -31,8 +36,15 @@ def write(report: Report, folder: Path = GRID) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{report['column']}.json"
     fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    fresh.write_text(unplaced(json.dumps(report, indent=2, ensure_ascii=False)) + "\n")
     fresh.replace(file)
+
+
+def unplaced(text: str, places: Iterable[Path] = PLACES) -> str:
+    """Return a text without the folders of this machine; what lies in them is still named."""
+    for place in (str(one) for one in places if one != one.parent):
+        text = text.replace(f"{place}/", "")
+    return text
 
 
 def whole(report: Report) -> bool:

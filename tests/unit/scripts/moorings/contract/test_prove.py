@@ -127,3 +127,10 @@ def test_a_broken_report_counts_as_none(tmp_path: Path) -> None:
     (tmp_path / "fake.json").write_text("[half")
     assert kept.of("fake", tmp_path) == {}
     assert not kept.whole({})
+
+
+def test_a_kept_report_names_no_folder_of_this_machine(tmp_path: Path) -> None:
+    places = (tmp_path, Path("/"))
+    assert kept.unplaced(f'"{tmp_path}/app/x: /readyz"', places) == '"app/x: /readyz"'
+    kept.write({"column": "fake", "said": f"no {kept.ROOT}/moor.toml"}, tmp_path)
+    assert kept.of("fake", tmp_path)["said"] == "no moor.toml"

@@ -1,0 +1,1 @@
+"""The conformance grid: the committed reports as a page and as a table."""

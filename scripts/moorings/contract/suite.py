@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.text import Text
 
 from moorings.contract import report
+from moorings.contract.differs import Committed
+from moorings.contract.kept import GRID
 from moorings.contract.outcome import Verdict, judge
 from moorings.contract.registry import Check
 from moorings.contract.report import Record
@@ -60,14 +62,23 @@ def test_check(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Judge one check; its line is shown at once."""
+    ours = PLUGIN not in request.config.stash
     with capsys.disabled():
         screen = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         with _waiting(screen, check):
             verdict = _quietly(check, record)
         screen.print(report.line(verdict))
+        # The project's own runs are held against the grid; an operator's are on another app.
+        committed = Committed(record.column, GRID)
+        if ours and committed.lacks(verdict):
+            screen.print(f"  new   {check.id:18} younger than {committed.name}")
     record.verdicts.append(verdict)
     request.node.user_properties.append(("figure", verdict.figure))
-    _tell(verdict, request.node.callspec.params["record"])
+    _tell(
+        verdict,
+        request.node.callspec.params["record"],
+        committed.difference(verdict) if ours else "",
+    )
 
 
 def _waiting(screen: Console, check: Check) -> AbstractContextManager[object]:
@@ -109,10 +120,12 @@ def _quietly(check: Check, record: Record) -> Verdict:
     return replace(verdict, details="\n".join(part.rstrip() for part in parts if part))
 
 
-def _tell(verdict: Verdict, run: Run) -> None:
+def _tell(verdict: Verdict, run: Run, difference: str) -> None:
     """Say it in pytest's words."""
     if verdict.outcome == "fail":
         pytest.fail(explained(verdict, run), pytrace=False)
+    if difference:
+        pytest.fail(f"{difference}\nRepeat: {run.repeat(verdict.id)}", pytrace=False)
     if verdict.outcome == "limit":
         pytest.xfail(verdict.reason)
     if verdict.outcome in ("n/a", "skip"):

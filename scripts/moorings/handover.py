@@ -72,11 +72,11 @@ class Reopened:
 
     def opened(self, bind: str) -> socket.socket:
         """Return a socket that is bound and does not listen: no connection waits for it."""
-        host, _, port = bind.rpartition(":")
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-            made.setsockopt(socket.SOL_SOCKET, option, 1)
-        made.bind((host.strip("[]"), int(port)))
+        try:
+            made = _reserved(bind, socket.SO_REUSEPORT)
+        except OSError:
+            # Connections that another server had here may still be remembered (TIME_WAIT).
+            made = _reserved(bind, socket.SO_REUSEPORT, socket.SO_REUSEADDR)
         if self.user is not None:
             os.fchown(made.fileno(), *self.user.owner)
         return made
@@ -92,6 +92,19 @@ class Reopened:
     def go(self, pid: int, bind: str) -> None:
         """Choose the newer one; once the older is closed the kernel finds it by itself."""
         _choose(pid, bind, 1)
+
+
+def _reserved(bind: str, *options: int) -> socket.socket:
+    host, _, port = bind.rpartition(":")
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        for option in options:
+            made.setsockopt(socket.SOL_SOCKET, option, 1)
+        made.bind((host.strip("[]"), int(port)))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def _choose(pid: int, bind: str, index: int) -> None:

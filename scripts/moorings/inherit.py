@@ -35,7 +35,14 @@ def listener(pid: int, address: str) -> socket.socket | None:
 
 def _sockets(pid: int) -> list[int]:
     links = Path(f"/proc/{pid}/fd").iterdir()
-    return [int(link.name) for link in links if str(link.readlink()).startswith("socket:")]
+    return [int(link.name) for link in links if _goal(link).startswith("socket:")]
+
+
+def _goal(link: Path) -> str:
+    """Return what a descriptor is; empty where it was closed meanwhile."""
+    with suppress(FileNotFoundError):
+        return str(link.readlink())
+    return ""
 
 
 def _copy(process: int, number: int) -> socket.socket | None:

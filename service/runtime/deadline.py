@@ -112,6 +112,11 @@ class Watch:
             now = time.monotonic()
             return sum(entry.until + _LEAVE_SECONDS < now for entry in self._cut.values())
 
+    def running(self) -> int:
+        """Return how many requests are within their time."""
+        with self._lock:
+            return len(self._running)
+
     def _look(self, replace: Callable[[], None]) -> None:
         while True:
             time.sleep(_LOOK_SECONDS)

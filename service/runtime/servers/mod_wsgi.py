@@ -1,20 +1,72 @@
 """Apache's side: what the .wsgi files of deploy/apache load in each daemon process."""
 
 import atexit
+import functools
 import os
+import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 # Apache's error log, where mod_wsgi would send what is printed, is not made of JSON lines.
 os.dup2(1, 2)
 sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
 
-from runtime.wsgi import application  # noqa: E402 (what it prints goes there too)
+# What importing it prints goes there too.
+from runtime import clients, deadline, tracing, wsgi  # noqa: E402
+from runtime.problems import Problem  # noqa: E402
 
-__all__ = ["application"]
 
-if folder := os.environ.get("READY_DIR"):
-    # Nobody looks after these files but the process itself: one that is killed leaves its own.
-    mine = Path(folder, str(os.getpid()))
-    mine.touch()
-    atexit.register(mine.unlink, missing_ok=True)
+class Apache:
+    """The client of every request: Apache itself, which looks at the clock too.
+
+    Its socket-timeout is the same deadline: it answers 504, or breaks off an answer.
+    """
+
+    def answer(self, problem: Problem) -> None:
+        """Leave it to Apache, as this process has no way to the client."""
+
+    def reset(self) -> None:
+        """Leave it to Apache."""
+
+
+_client = Apache()
+
+
+def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer a request whose span ends at the deadline."""
+    environ[clients.KEY] = _client
+    return wsgi.application(environ, start_response)
+
+
+@functools.cache
+def _retire() -> None:
+    """Take no more requests; mod_wsgi starts another process when this one has ended."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _replace(watch: deadline.Watch) -> None:
+    """End a process that lost threads, once they alone are left."""
+    _retire()
+    if not watch.running():
+        tracing.flush()
+        _not_ready()
+        os._exit(0)
+
+
+def _not_ready() -> None:
+    if folder := os.environ.get("READY_DIR"):
+        Path(folder, str(os.getpid())).unlink(missing_ok=True)
+
+
+def start() -> None:
+    """Watch the requests, and say that this process serves, in READY_DIR."""
+    if watch := deadline.watch():
+        watch.begin(functools.partial(_replace, watch))
+    if folder := os.environ.get("READY_DIR"):
+        Path(folder, str(os.getpid())).touch()
+        atexit.register(_not_ready)
+
+
+start()

@@ -81,10 +81,13 @@ def crash_worker(column: Column) -> str:
 def _kill(worker: int, url: str) -> int:
     """Kill a worker; return how many connections of clients it held at that moment."""
     os.kill(worker, signal.SIGSTOP)
-    port = urlsplit(url).port
-    connections = psutil.Process(worker).net_connections("tcp")
+    process, port = psutil.Process(worker), urlsplit(url).port
+    clients = [one for one in process.net_connections("tcp") if one.raddr]
+    # A front server of its own, as Apache's, brings each request on a Unix socket.
+    brought = [one.laddr for one in process.net_connections("unix") if one.laddr]
     os.kill(worker, signal.SIGKILL)
-    return sum(bool(one.raddr) and one.laddr.port == port for one in connections)
+    listening = len(set(brought))
+    return sum(one.laddr.port == port for one in clients) + len(brought) - listening
 
 
 def _strong_again(site: Site, before: set[int], seen: Seen) -> float:

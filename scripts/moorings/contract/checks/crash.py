@@ -82,12 +82,13 @@ def _kill(worker: int, url: str) -> int:
     """Kill a worker; return how many connections of clients it held at that moment."""
     os.kill(worker, signal.SIGSTOP)
     process, port = psutil.Process(worker), urlsplit(url).port
-    clients = [one for one in process.net_connections("tcp") if one.raddr]
+    clients = process.net_connections("tcp")
     # A front server of its own, as Apache's, brings each request on a Unix socket.
-    brought = [one.laddr for one in process.net_connections("unix") if one.laddr]
+    brought = [path for one in process.net_connections("unix") if (path := str(one.laddr))]
     os.kill(worker, signal.SIGKILL)
     listening = len(set(brought))
-    return sum(one.laddr.port == port for one in clients) + len(brought) - listening
+    held = sum(bool(one.raddr) and one.laddr.port == port for one in clients)
+    return held + len(brought) - listening
 
 
 def _strong_again(site: Site, before: set[int], seen: Seen) -> float:

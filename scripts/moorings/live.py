@@ -46,15 +46,21 @@ class Live:
     """The masters that clients reach."""
 
     def __init__(
-        self, context: Context, address: str = "", handover: Handover | None = None
+        self,
+        context: Context,
+        address: str = "",
+        handover: Handover | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         """Read nothing but the context.
 
         :param address: `host:port` or `unix:` and a path; empty: what the settings say.
         :param handover: how masters share an address; by default they inherit its socket.
+        :param patience: seconds beyond the grace period for what the server cuts by itself.
         """
         self.context = context
         self._address = address
+        self._patience = patience
         self.server = context.settings.server
         self.layout = context.layout
         self.supervised = Supervised(self.layout.home, context.runner, context.user, handover)
@@ -189,7 +195,7 @@ class Live:
         for one in stopped:
             process = one.process()
             if process is not None:
-                masters.wait_or_kill(process, self.server.grace + PATIENCE)
+                masters.wait_or_kill(process, self.server.grace + self._patience)
             shutil.rmtree(one.folder, ignore_errors=True)
 
     def reload(self, release: Release) -> None:

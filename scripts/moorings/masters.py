@@ -2,6 +2,7 @@
 
 import json
 import signal
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import psutil
 
 from moorings import ui
 from moorings.target import Release
+
+#: Seconds that what outlived its time has for a last word.
+LAST = 1.0
 
 
 @dataclass(frozen=True)
@@ -107,12 +111,17 @@ def stop(master: Master, grace: float) -> None:
 
 
 def wait_or_kill(process: psutil.Process, grace: float) -> None:
-    """Wait for a process that was told to end, and its children; kill what outlives `grace`."""
+    """Wait for a process that was told to end, and its children; end what outlives `grace`."""
     try:
         family = [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return
     _, left = psutil.wait_procs(family, timeout=grace)
+    # Children that heard nothing yet, as a front server's do, can still send their last spans.
+    for one in left:
+        with suppress(psutil.NoSuchProcess):
+            one.terminate()
+    _, left = psutil.wait_procs(left, timeout=LAST)
     for one in left:
         ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")
         one.kill()

@@ -21,8 +21,8 @@ PACKAGES = ("apache2-bin", "libapache2-mod-wsgi-py3")
 INSTALL = f"as root: apt-get install --yes --no-install-recommends {' '.join(PACKAGES)}"
 
 
-#: Seconds that Apache takes to end processes that do not end by themselves.
-CUTTING = 4
+#: Seconds beyond the grace period: Apache itself takes up to 10 to end what does not end.
+PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Apache(MasteredTarget):
         """Read nothing but the context."""
         super().__init__(context, Server())
         self.options = context.settings.of(self.name, Options)
-        self.running = Live(context, handover=Reopened(context.user))
+        self.running = Live(context, handover=Reopened(context.user), patience=PATIENCE)
         self.releases = HostReleases(context, self.name, self._python_of_module)
 
     def needs(self) -> list[Need]:
@@ -114,7 +114,6 @@ class Apache(MasteredTarget):
             "MODULES": self.options.modules,
             "VIRTUAL_ENV": str(self.releases.environment(release)),
             "WORK_DIR": str(work),
-            "GRACEFUL_TIMEOUT": str(_until_cut(self.context.settings.server.grace)),
             "STATIC_DIR": str(work / self.options.static)
             if self.options.static
             else "/nonexistent",
@@ -167,11 +166,6 @@ class Apache(MasteredTarget):
         self._check(release)
         self.running.switch(release, self._launch(release))
         self.running.retire_others()
-
-
-def _until_cut(grace: int) -> int:
-    """Return the seconds that Apache waits for running requests, of all that a stop may take."""
-    return max(1, grace // 2, grace - CUTTING)
 
 
 def _line(log: str) -> str:

@@ -5,9 +5,12 @@ import functools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
+
+import mod_wsgi  # type: ignore[import-not-found]  # it is in Apache's processes alone
 
 # Apache's error log, where mod_wsgi would send what is printed, is not made of JSON lines.
 os.dup2(1, 2)
@@ -60,8 +63,14 @@ def _not_ready() -> None:
         Path(folder, str(os.getpid())).unlink(missing_ok=True)
 
 
+def _stopping(*_event: object, **_about: object) -> None:
+    """Send the spans that have ended, at once: what hangs may keep this process from its end."""
+    threading.Thread(target=tracing.flush, daemon=True).start()
+
+
 def start() -> None:
     """Watch the requests, and say that this process serves, in READY_DIR."""
+    mod_wsgi.subscribe_shutdown(_stopping)
     if watch := deadline.watch():
         watch.begin(functools.partial(_replace, watch))
     if folder := os.environ.get("READY_DIR"):

@@ -73,11 +73,6 @@ def test_it_is_stopped_by_the_signal_that_waits_for_requests(
     assert launch.env["VIRTUAL_ENV"] == f"{tmp_path}/environment"
 
 
-@pytest.mark.parametrize(("grace", "waits"), [(1, 1), (2, 1), (6, 3), (30, 26)])
-def test_a_stop_leaves_time_to_end_what_hangs(grace: int, waits: int) -> None:
-    assert apache._until_cut(grace) == waits
-
-
 def test_the_line_that_apache_refuses_is_shown() -> None:
     log = (
         "AH00526: Syntax error on line 3 of /c/httpd.conf:\nInvalid command 'Lisen'\nAction failed"

@@ -149,11 +149,11 @@ class Supervisor:
             master.good = master is chosen
         return chosen.shown()
 
-    def stop(self, name: str) -> dict[str, Any]:
-        """Ask one to end; it is not started again."""
+    def stop(self, name: str, how: int = 0) -> dict[str, Any]:
+        """Ask one to end, by its own signal where no other is named; it is not started again."""
         master = self.masters[name]
         master.stopping, master.good, master.again = True, False, 0.0
-        self._signal(master, master.ends_by)
+        self._signal(master, how or master.ends_by)
         if not master.pid:
             del self.masters[name]
         return master.shown()

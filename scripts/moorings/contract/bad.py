@@ -7,6 +7,7 @@ from typing import Any, cast
 from moorings.live import Live
 from moorings.mastered import MasteredTarget
 from moorings.target import Release, Target
+from moorings.targets.apache import Apache
 
 
 class Quitting(Live):
@@ -62,6 +63,36 @@ class ByHup:
 
     def retire(self, release: Release) -> None:
         """There is only one master."""
+
+
+class InSubInterpreter:
+    """Runs the app in an interpreter of its own, as mod_wsgi does where nobody says otherwise."""
+
+    def __init__(self, target: Target) -> None:
+        """Do all else as the target does."""
+        assert isinstance(target, Apache)
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def build(self, release: Release) -> None:
+        """Take out of the configuration what asks for the main interpreter."""
+        self._target.build(release)
+        file = self._target.releases.folder(release) / "deploy" / "apache" / "httpd.conf"
+        file.write_text(file.read_text().replace("%{GLOBAL}", "%{RESOURCE}"))
+
+
+def in_sub_interpreter(target: Target) -> Target:
+    """Return a target whose app is in a sub-interpreter."""
+    return cast(Target, InSubInterpreter(target))
+
+
+def by_sigterm(target: Target) -> Target:
+    """Return a target that stops Apache as `docker stop` would."""
+    assert isinstance(target, Apache)
+    target.ends_by = signal.SIGTERM
+    return target
 
 
 def by_hup(target: Target) -> Target:

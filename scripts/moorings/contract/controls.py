@@ -94,6 +94,12 @@ CONTROLS: Mapping[str, Control] = {
     "HUP with a broken release": Control(
         Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"}), target="gunicorn"
     ),
+    "SIGTERM to httpd": Control(
+        Tamper(target=bad.by_sigterm), frozenset({"drain.running"}), target="apache"
+    ),
+    "a sub-interpreter": Control(
+        Tamper(target=bad.in_sub_interpreter), frozenset({"trace.ledger"}), target="apache"
+    ),
     "no deadline": Control(
         Tamper(flags={"server.deadline": 0, "server.grace": 2}), frozenset({"hang.worker"})
     ),

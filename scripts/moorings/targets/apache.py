@@ -63,6 +63,9 @@ class Server:
 class Apache(MasteredTarget):
     """Each release is an httpd of its own, which takes over the address from the one before."""
 
+    ends_by: int = signal.SIGWINCH
+    """What waits for running requests; SIGTERM cuts them."""
+
     def __init__(self, context: Context) -> None:
         """Read nothing but the context."""
         super().__init__(context, Server())
@@ -104,7 +107,7 @@ class Apache(MasteredTarget):
 
     def _launch(self, release: Release) -> Launch:
         launch = super()._launch(release)
-        return replace(launch, env={**launch.env, **self._env(release)}, ends_by=signal.SIGWINCH)
+        return replace(launch, env={**launch.env, **self._env(release)}, ends_by=self.ends_by)
 
     def _env(self, release: Release) -> dict[str, str]:
         layout = self.context.layout

@@ -7,7 +7,6 @@ from runtime import capacity, settings
 from runtime.boot import errors_in_one_line
 from runtime.servers import gunicorn as hooks
 
-hooks.take_changes()
 with errors_in_one_line():
     settings.read()  # what the workers will read: a wrong value stops the server here, once
     fitting = capacity.measure().workers  # into the cgroup, whatever the host has

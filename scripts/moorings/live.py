@@ -4,7 +4,6 @@ What a server needs for it is its command; the socket belongs to the supervisor,
 closed between two releases.
 """
 
-import json
 import shutil
 import signal
 import time
@@ -147,19 +146,14 @@ class Live:
                 self.stop()
             raise
 
-    def wait_for_workers(
-        self, name: str, workers: int, besides: frozenset[str] = frozenset()
-    ) -> None:
-        """Wait until every worker of a master has booted.
-
-        :param besides: workers that do not count, by their pids.
-        """
+    def wait_for_workers(self, name: str, workers: int) -> None:
+        """Wait until every worker of a master has booted."""
 
         def booted() -> bool | None:
             master = next((one for one in self.supervised.masters() if one.name == name), None)
             if master is None or master.process() is None:
                 return False
-            return True if len(ready(master.folder) - besides) >= workers else None
+            return True if len(ready(master.folder)) >= workers else None
 
         what = f"{workers} workers of {name} to boot"
         if not probe.until(booted, what=what, timeout=self.server.boot_timeout):
@@ -198,9 +192,10 @@ class Live:
                 masters.wait_or_kill(process, self.server.grace + self._patience)
             shutil.rmtree(one.folder, ignore_errors=True)
 
-    def reload(self, release: Release) -> None:
-        """Leave changed settings where the configuration reads them, then SIGHUP."""
+    def reload(self, release: Release, launch: Launch) -> None:
+        """Put a master with changed settings in place of the live one, at the address it has."""
         if self.context.runner.dry:
+            ui.command(launch.argv)
             return
         master = self.master
         if master is None:
@@ -211,14 +206,8 @@ class Live:
                 "the supervisor was killed, and no other may take its place",
                 hint="./moor deploy, which closes the port for a moment",
             )
-        before = frozenset(ready(master.folder))
-        # The socket stays: where its address changed, Gunicorn would open another one.
-        env = {**release.env, "BIND": master.about["bind"]}
-        guarded.leave(master.folder / "reload.json", json.dumps(env), self._owner)
-        self.supervised.ask("reload", name=master.name)
-        self.wait_for_workers(master.name, int(release.env["WEB_CONCURRENCY"]), besides=before)
-        about = {**master.about, "settings": release.settings}
-        self.supervised.ask("good", name=master.name, about=about)
+        self._replace(release, launch, master.about["bind"])
+        self.retire_others()
 
     def stop(self) -> None:
         """Drain every master and end the supervisor; fine where nothing runs."""
@@ -278,7 +267,6 @@ def run_environment(folder: Path) -> dict[str, str]:
         "RUN_DIR": str(folder),
         "METRICS_DIR": str(folder / "metrics"),
         "READY_DIR": str(folder / "ready"),
-        "RELOAD_FILE": str(folder / "reload.json"),
         "DRAIN_FILE": str(folder / "drain"),
     }
 

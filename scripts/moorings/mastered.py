@@ -136,13 +136,14 @@ class MasteredTarget:
         return self.running.release()
 
     def reload(self, release: Release) -> None:
-        """Check the new settings in a process of its own, then take them in.
+        """Check the new settings in a process that serves nothing, then let another master serve.
 
-        The environment of a running master cannot be changed from outside, so what changed
-        is left in a file that its configuration reads again.
+        The environment of a running one cannot be changed from outside, and what the servers'
+        own reloads cost is measured in `reload.load`.
         """
         self._check(release)
-        self.running.reload(release)
+        with ui.working("Taking in the new settings"):
+            self.running.reload(release, self._launch(release))
 
     def _check(self, release: Release) -> None:
         launch = self._launch(release)

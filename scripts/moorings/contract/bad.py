@@ -4,10 +4,15 @@ import signal
 from collections.abc import Callable
 from typing import Any, cast
 
-from moorings.live import Live
+from moorings import probe
+from moorings.errors import NotReadyError
+from moorings.live import Live, ready
 from moorings.mastered import MasteredTarget
 from moorings.target import Release, Target
 from moorings.targets.apache import Apache
+
+#: Seconds within which a worker of the new release has booted, or none will.
+BOOT = 20.0
 
 
 class Quitting(Live):
@@ -39,7 +44,7 @@ def by(live: type[Live]) -> Callable[[Target], Target]:
 
 
 class ByHup:
-    """Changes what the running master serves by SIGHUP, without a proof of it."""
+    """Changes what the running master serves by an edit of its configuration and SIGHUP."""
 
     def __init__(self, target: Target) -> None:
         """Do all else as the target does."""
@@ -55,11 +60,34 @@ class ByHup:
             self._target.start(release)
 
     def switch(self, release: Release) -> None:
-        """Hand the new environment to the master, and let it load the app anew."""
-        if self._target.live() is None:
+        """Let the master load the app anew, in the environment of the new release."""
+        live = self._target.running
+        master = live.master
+        if master is None:
             self._target.switch(release)
-        else:
-            self._target.running.reload(release)
+            return
+        self._edit(master.release, release)
+        before = ready(master.folder)
+        live.supervised.ask("reload", name=master.name)
+
+        def taken() -> bool | None:
+            now = live.master
+            if now is None or now.pid != master.pid:
+                return False
+            return True if ready(master.folder) - before else None
+
+        if not probe.until(taken, what="a worker of the new release", timeout=BOOT):
+            raise NotReadyError("the master ended")
+        about = {**master.about, "version": release.version, "settings": release.settings}
+        live.supervised.ask("good", name=master.name, about=about)
+
+    def _edit(self, live: Release, new: Release) -> None:
+        """Put the new environment before what the configuration of the live release says."""
+        conf = self._target.releases.folder(live) / "deploy" / "gunicorn" / "gunicorn.conf.py"
+        env = {**self._target.releases.environ(new), **new.env}
+        env.pop("BIND", None)
+        update = f"import os\nos.environ.update({env!r})\n"
+        conf.write_text(update + conf.read_text())
 
     def retire(self, release: Release) -> None:
         """There is only one master."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import os
 import shutil
 import signal
@@ -52,13 +51,6 @@ class Request(message.Request):
             self._decided = True
             self.must_close = self.must_close or drain().announced()
         return super().should_close()
-
-
-def take_changes() -> None:
-    """Take the variables of RELOAD_FILE into the environment, as a reload brings no new one."""
-    file = Path(os.environ.get("RELOAD_FILE", ""))
-    if file.is_file():
-        os.environ.update(json.loads(file.read_text()))
 
 
 def worker_class(name: str) -> str:

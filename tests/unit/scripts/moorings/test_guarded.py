@@ -42,7 +42,7 @@ def test_the_log_of_a_program_is_no_link(tmp_path: Path, secret: Path) -> None:
 
 
 def test_a_link_is_replaced_by_what_is_left(tmp_path: Path, secret: Path) -> None:
-    place = tmp_path / "reload.json"
+    place = tmp_path / "drain"
     place.symlink_to(secret)
     guarded.leave(place, "new", None)
     assert secret.read_text() == "old\n"

@@ -38,10 +38,11 @@ class Proof:
         same = found.get("content") == self.content()
         return same and kept.whole(found) and not kept.red(found)
 
-    def make(self, column: str, run: Run) -> kept.Report | None:
-        """Prove a column and keep its report; none where the suite itself did not come through.
+    def make(self, column: str, run: Run) -> kept.Report:
+        """Prove a column and keep its report.
 
-        :raises MoorError: where the tree changed meanwhile: a report is on one tree.
+        :raises MoorError: where the suite itself did not come through, or the tree changed
+            meanwhile: a report is on one tree.
         """
         before, file = self.content(), self.reports / f"{column}.json"
         # What an earlier run found of another set of checks must not be merged into this one.
@@ -52,7 +53,8 @@ class Proof:
             fact = f"the tree changed while {column} was proved: its report is not kept"
             raise MoorError(fact, hint=f"./moor prove {column}")
         if not kept.whole(report):
-            return None
+            fact = f"{column}: the suite did not come through; docs/grid keeps what it had"
+            raise MoorError(fact, hint=f"./moor prove {column}")
         kept.write(report, self.grid)
         return report
 
@@ -91,9 +93,6 @@ def _proved(column: str, run: Run, proof: Proof) -> bool:
         ui.good(f"proved already: docs/grid/{column}.json is on this very tree")
         return True
     report = proof.make(column, run)
-    if report is None:
-        ui.warn(f"{column}: the suite did not come through, docs/grid keeps what it had")
-        return False
     counted = Counter(entry["outcome"] for entry in report["checks"])
     ui.say(f"{column}: {', '.join(f'{many} {outcome}' for outcome, many in counted.items())}")
     return not kept.red(report)

@@ -235,6 +235,23 @@ def config(target: str, **options: Any) -> None:
     report.config(_open(target, options, looks_only=True).settings)
 
 
+@moor.command()
+@click.argument("state", type=click.Choice(["on", "off"]))
+@target_argument
+@setting_options
+def maintenance(state: str, target: str, **options: Any) -> None:
+    """Answer clients 503 at the gateway, or no longer; the app runs on.
+
+    \b
+    Example:
+      moor maintenance on
+      moor maintenance off
+    """
+    made = _open(target, options)
+    made.maintain(state == "on")
+    ui.good("clients are answered 503" if state == "on" else "clients reach the app")
+
+
 @moor.command(name="targets")
 def list_targets() -> None:
     """List the targets, and what each still needs on this machine."""

@@ -74,6 +74,7 @@ class Deployment:
             release,
             self.target.column,
             self.jaeger.otlp_endpoint,
+            self.target.hops,
         )
         return release.running_in(env)
 
@@ -118,6 +119,10 @@ class Deployment:
     def reload(self) -> None:
         """Take changed settings into the live release."""
         lifecycle.reload(self.target, self.reloaded(), self.plan())
+
+    def maintain(self, on: bool) -> None:
+        """Let clients be answered 503, or no longer."""
+        lifecycle.maintain(self.target, self.plan(), on)
 
     def down(self, volumes: bool = False) -> None:
         """Remove all of it; data, and the secrets that belong to it, are kept unless told."""

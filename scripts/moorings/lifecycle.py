@@ -258,6 +258,16 @@ def reload(target: Target, release: Release, plan: Plan) -> None:
             raise
 
 
+def maintain(target: Target, plan: Plan, on: bool) -> None:
+    """Let clients be answered 503 without a look at the app, or no longer."""
+    live = target.live()
+    with (
+        plan.lock.held("maintenance"),
+        plan.history.change(f"maintenance {'on' if on else 'off'}", live, live),
+    ):
+        target.maintain(on)
+
+
 def down(target: Target, plan: Plan, volumes: bool = False) -> None:
     """Drain and remove a deployment; fine when nothing is up."""
     with plan.lock.held("down"):

@@ -7,7 +7,7 @@ closed between two releases.
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +41,20 @@ class Launch:
     """The signal that asks it to answer what it has, and end."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a deployment that has a socket of its own."""
+
+    folder: str = ""
+    """Below the deployment's own; empty: that one."""
+    log: str = "app"
+    title: str = ""
+    """What comes before the roles of its processes."""
+
+
+APP = Part()
+
+
 class Live:
     """The masters that clients reach."""
 
@@ -50,19 +64,23 @@ class Live:
         address: str = "",
         handover: Handover | None = None,
         patience: float = PATIENCE,
+        part: Part = APP,
     ) -> None:
         """Read nothing but the context.
 
         :param address: `host:port` or `unix:` and a path; empty: what the settings say.
         :param handover: how masters share an address; by default they inherit its socket.
         :param patience: seconds beyond the grace period for what the server cuts by itself.
+        :param part: which part of the deployment it is.
         """
         self.context = context
+        self.part = part
         self._address = address
         self._patience = patience
         self.server = context.settings.server
         self.layout = context.layout
-        self.supervised = Supervised(self.layout.home, context.runner, context.user, handover)
+        self.home = self.layout.home / part.folder
+        self.supervised = Supervised(self.home, context.runner, context.user, handover)
         self._owner = context.user.owner if context.user else None
 
     @property
@@ -94,8 +112,8 @@ class Live:
 
     @property
     def log(self) -> Path:
-        """The log of the app."""
-        return self.layout.logs / "app.log"
+        """Its log."""
+        return self.layout.logs / f"{self.part.log}.log"
 
     def switch(self, release: Release, launch: Launch) -> None:
         """Start a master beside the live one and hand over to it, once all its workers serve."""
@@ -104,13 +122,17 @@ class Live:
             # The supervisor would do it: this is what it would run.
             ui.command(launch.argv)
             return
+        self.make_ready(bind)
+        self._replace(release, launch, bind)
+
+    def make_ready(self, bind: str) -> None:
+        """See that a supervisor has the socket, and that no failed master is left on it."""
         log, python = self.layout.logs / "supervisor.log", interpreter(self.context.user)
         if not self.supervised.revive(log, python) or self.supervised.address != bind:
             self._require_free(bind)
             self.stop()
         self.supervised.ensure(bind, log, python)
         self._drop([one for one in self.supervised.masters() if not one.good], announce=False)
-        self._replace(release, launch, bind)
 
     def _require_free(self, bind: str) -> None:
         """Ask again, before the old one goes: the address may have been taken meanwhile."""
@@ -130,13 +152,29 @@ class Live:
             "settings": release.settings,
             "bind": bind,
         }
-        env = {**launch.env, **run_environment(run_folder(self.context, name)), "BIND": bind}
-        self.supervised.ask("start", name=name, argv=launch.argv, env=env, cwd=str(launch.cwd),
-                            log=str(self.log), about=about, ends_by=launch.ends_by)  # fmt: skip
-        try:
-            self.wait_for_workers(name, int(release.env["WEB_CONCURRENCY"]))
+        env = {**launch.env, **run_environment(self._run_folder(name)), "BIND": bind}
+        workers = int(release.env["WEB_CONCURRENCY"])
+
+        def serves() -> None:
+            self.wait_for_workers(name, workers)
             if old is not None:
                 self.supervised.handover.go(old.pid, bind)
+
+        self.put(name, replace(launch, env=env), about, serves)
+
+    def put(
+        self, name: str, launch: Launch, about: dict[str, str], wait: Callable[[], None]
+    ) -> None:
+        """Start a master beside the live one; it is the live one as soon as it serves.
+
+        :param about: what is to be found of it again.
+        :param wait: returns when it serves.
+        """
+        self.supervised.ask("start", name=name, argv=launch.argv, env=dict(launch.env),
+                            cwd=str(launch.cwd), log=str(self.log), about=about,
+                            ends_by=launch.ends_by)  # fmt: skip
+        try:
+            wait()
             self.supervised.ask("good", name=name, about=about)
         except BaseException as problem:
             if isinstance(problem, MoorError):
@@ -145,6 +183,9 @@ class Live:
             if self.master is None:
                 self.stop()
             raise
+
+    def _run_folder(self, name: str) -> Path:
+        return run_folder(self.context, name, self.supervised.runs)
 
     def wait_for_workers(self, name: str, workers: int) -> None:
         """Wait until every worker of a master has booted."""
@@ -234,7 +275,7 @@ class Live:
     def strays(self) -> list[psutil.Process]:
         """Return what runs of this deployment where nothing is written down of it."""
         known = self.supervised.process() is not None or self.supervised.masters()
-        return [] if known else strays.find(self.layout, self.context.user)
+        return [] if known else strays.find(self.home, self.context.user)
 
     def instances(self) -> list[Instance]:
         """Return the supervisor, the live master and its workers."""
@@ -245,13 +286,13 @@ class Live:
         found = [(main, "master"), *_family(main, ready(master.folder))]
         if process is not None:
             found.insert(0, (process, "supervisor"))
-        seen = (_instance(one, role, master) for one, role in found)
+        seen = (_instance(one, f"{self.part.title} {role}".lstrip(), master) for one, role in found)
         return [one for one in seen if one is not None]
 
 
-def run_folder(context: Context, name: str) -> Path:
+def run_folder(context: Context, name: str, below: Path | None = None) -> Path:
     """Make the folder of one run of a server: its metrics, its readiness, its flags."""
-    folder = context.layout.run / name
+    folder = (below or context.layout.run) / name
     if not context.runner.dry:
         # The supervisor opens the log by the rights of the service.
         users.hand_over(context.layout.logs, context.user)
@@ -296,6 +337,6 @@ def _instance(process: psutil.Process, role: str, master: Master) -> Instance | 
             user=process.username(),
             version=master.about["version"],
             memory=process.memory_info().rss,
-            listens=(master.about["bind"],) if role == "master" else (),
+            listens=(master.about["bind"],) if role.endswith("master") else (),
         )
     return None

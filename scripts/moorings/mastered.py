@@ -12,7 +12,8 @@ from moorings import addresses, ui
 from moorings.candidate import Candidate
 from moorings.environments import interpreter
 from moorings.errors import CommandError, MoorError
-from moorings.live import Launch, Live
+from moorings.front import NGINX, PARTS, Front
+from moorings.live import Launch
 from moorings.logfile import tail
 from moorings.releases import HostReleases
 from moorings.target import Context, Endpoints, Instance, Need, Release
@@ -25,6 +26,10 @@ class Server(Protocol):
     """The target's: of its folder below deploy/ and of its lock file."""
     title: str
     """As people write it."""
+    gateway: str
+    """What it is meant to run behind: nginx, or none."""
+    protocol: str
+    """What its masters speak on a Unix socket: http, or uwsgi."""
 
     @property
     def column(self) -> str:
@@ -52,18 +57,29 @@ class MasteredTarget:
         self.context = context
         self.server = server
         self.name = server.name
-        self.releases = HostReleases(context, server.name)
-        self.running = Live(context)
+        kind = context.settings.gateway.kind or server.gateway
+        self.releases = HostReleases(context, server.name, more=PARTS[kind])
+        self.front = Front(context, self.releases, kind, server.protocol)
+        self.running = self.front.masters
         self.candidate = Candidate(context)
 
     @property
     def column(self) -> str:
-        """The server's."""
-        return self.server.column
+        """The server's, and the gateway where the server does not always have one."""
+        return f"{self.server.column}+nginx" if self._unusual else self.server.column
+
+    @property
+    def _unusual(self) -> bool:
+        return self.front.wanted and self.server.gateway != NGINX
+
+    @property
+    def hops(self) -> int:
+        """The gateway."""
+        return self.front.hops
 
     def needs(self) -> list[Need]:
-        """Want a Python that the service's user can run, and the address."""
-        return [self._python(), *self._address()]
+        """Want a Python that the service's user can run, the gateway, and the address."""
+        return [self._python(), *self.front.needs(), *self._address()]
 
     def _python(self) -> Need:
         try:
@@ -73,8 +89,8 @@ class MasteredTarget:
         return Need(found, True, "")
 
     def _address(self) -> list[Need]:
-        address = self.running.address()
-        return [] if self.running.has(address) else [addresses.need(address)]
+        address = self.front.address()
+        return [] if self.front.has(address) else [addresses.need(address)]
 
     def version(self) -> Release:
         """Return the version of the working tree."""
@@ -123,8 +139,10 @@ class MasteredTarget:
     def switch(self, release: Release) -> None:
         """Let a master of this release take over on the public socket."""
         self.candidate.stop()
+        self.front.prepare(release)
         with ui.working("Switching to the new release"):
             self.running.switch(release, self._launch(release))
+            self.front.put(release, self.running.stop)
 
     def retire(self, release: Release) -> None:
         """Stop the candidate; drain what still serves another release than the live one."""
@@ -133,7 +151,7 @@ class MasteredTarget:
 
     def live(self) -> Release | None:
         """Return the release that clients reach, if it runs."""
-        return self.running.release()
+        return self.front.seen(self.running.release())
 
     def reload(self, release: Release) -> None:
         """Check the new settings in a process that serves nothing, then let another master serve.
@@ -141,9 +159,11 @@ class MasteredTarget:
         The environment of a running one cannot be changed from outside, and what the servers'
         own reloads cost is measured in `reload.load`.
         """
+        self.front.require_same()
         self._check(release)
         with ui.working("Taking in the new settings"):
             self.running.reload(release, self._launch(release))
+        self.front.reload(release)
 
     def _check(self, release: Release) -> None:
         launch = self._launch(release)
@@ -163,8 +183,8 @@ class MasteredTarget:
             ) from None
 
     def instances(self) -> list[Instance]:
-        """Return the supervisor, the live master and its workers."""
-        return self.running.instances()
+        """Return the supervisor, the live master and its workers, and those of the gateway."""
+        return [*self.running.instances(), *self.front.instances()]
 
     def strays(self) -> list[str]:
         """Return the processes that no state knows any more."""
@@ -172,13 +192,17 @@ class MasteredTarget:
 
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """Return the newest lines of the live log, or of the candidate's."""
-        return tail(self.running.log if release is None else self.candidate.log, lines)
+        if release is not None:
+            return tail(self.candidate.log, lines)
+        return "\n".join(filter(None, (tail(self.running.log, lines), self.front.logs(lines))))
 
     def down(self, volumes: bool = False) -> None:
         """Stop everything; remove code, logs and run folders."""
         self.candidate.stop()
+        self.front.down()
         with ui.working("Draining the app"):
             self.running.stop()
+        self.front.clear()
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
             self.context.runner.remove(folder)
@@ -187,4 +211,9 @@ class MasteredTarget:
     def endpoints(self) -> Endpoints:
         """Return the public address, if a master serves there."""
         master = self.running.master
-        return Endpoints(app=addresses.url(master.about["bind"]) if master is not None else "")
+        app = addresses.url(master.about["bind"]) if master is not None else ""
+        return self.front.endpoints(app)
+
+    def maintain(self, on: bool) -> None:
+        """Let the gateway answer for the app, or no longer."""
+        self.front.maintain(on)

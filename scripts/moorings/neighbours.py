@@ -27,12 +27,21 @@ def _others(layout: Layout) -> list[Path]:
 
 
 def _busy(home: Path, runner: Runner) -> bool:
-    supervised = Supervised(home, runner, None)
-    serves = supervised.process() or any(master.process() for master in supervised.masters())
+    serves = any(_serves(Supervised(place, runner, None)) for place in _parts(home))
     jaeger = StateFile(home / "jaeger.json").read()
     # Whether a container runs only its engine knows; one that is written down counts.
     traces = jaeger is not None and (jaeger.container or jaeger.process())
     return bool(serves or traces or _changing(home / "lock"))
+
+
+def _parts(home: Path) -> list[Path]:
+    """Return every folder of it that may have a supervisor of its own."""
+    return [home, *(folder.parent for folder in home.glob("*/supervisor"))]
+
+
+def _serves(supervised: Supervised) -> bool:
+    running = (master.process() for master in supervised.masters())
+    return supervised.process() is not None or any(running)
 
 
 def _changing(lock: Path) -> bool:

@@ -19,6 +19,8 @@ class HostReleases:
     """The target's name, which is also its lock file's and its folder's below deploy/."""
     python: Callable[[], str] = str
     """Which interpreter the environments are of; empty: any that the service's user may run."""
+    more: tuple[str, ...] = ()
+    """Further parts of the checkout that run."""
     _environments: dict[str, Path] = field(default_factory=dict)
 
     def version(self) -> Release:
@@ -31,7 +33,7 @@ class HostReleases:
 
     def _parts(self) -> tuple[str, ...]:
         """The parts of the checkout that run; the sample only where it is what runs."""
-        parts = ("service/runtime", "service/requirements", f"deploy/{self.server}")
+        parts = ("service/runtime", "service/requirements", f"deploy/{self.server}", *self.more)
         return (*parts, "service/store") if service.is_sample(self.context.settings) else parts
 
     def folder(self, release: Release) -> Path:

@@ -87,7 +87,12 @@ def status(made: Deployment) -> int:
             found = f"processes {', '.join(strays)} run, but their state is gone"
             ui.warn(f"{found}: ./moor down {made.target.name} drains and ends them")
     else:
-        ui.say(f"  release {live.version} at {shown(made.target.endpoints().app)}")
+        where = made.target.endpoints()
+        ui.say(f"  release {live.version} at {shown(where.app)}")
+        if where.inner:
+            ui.say(f"  for operators at {where.inner}: /readyz, /metrics")
+        if where.closed:
+            ui.warn("clients are answered 503: ./moor maintenance off")
         ui.show(_instances(made.target.instances()))
         if live.settings == UNWATCHED:
             ui.warn("its supervisor was killed; ./moor reload starts another, which takes over")
@@ -153,6 +158,7 @@ def config(settings: Settings) -> None:
         "deployment": settings.deployment,
         "app": settings.app,
         "server": settings.server,
+        "gateway": settings.gateway,
         "jaeger": settings.jaeger,
         **settings.targets,
     }

@@ -50,11 +50,12 @@ def migrate_command(settings: Settings) -> str:
 
 
 def environment(
-    settings: Settings, layout: Layout, release: Release, column: str, otlp: str
+    settings: Settings, layout: Layout, release: Release, column: str, otlp: str, hops: int = 0
 ) -> dict[str, str]:
     """Return what the service's processes of a release read.
 
     :param otlp: base address of the collector, OTLP over HTTP; empty: traces are not sent.
+    :param hops: proxies of the target's own before the app; those of the settings are before them.
     :raises SettingsError: naming the setting that cannot be used.
     """
     app = settings.app
@@ -74,7 +75,7 @@ def environment(
         "PROBE": "1" if settings.server.probe else "",
         "LOG_FORMAT": settings.server.log_format,
         "MAX_BODY_BYTES": str(settings.server.max_body),
-        "PROXY_HOPS": str(settings.server.proxy_hops),
+        "PROXY_HOPS": str(settings.server.proxy_hops + hops),
         **_server(settings),
         **_database(settings, layout),
         "SECRET_KEY_FILE": str(_secret_key(layout)),

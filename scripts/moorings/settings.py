@@ -119,6 +119,16 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Gateway:
+    """What clients reach before the app."""
+
+    kind: str = option(
+        "", "nginx before the app, or none; empty: as the target is meant to run",
+        flag="--gateway", make="GATEWAY", choices=("", "none", "nginx"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Jaeger:
     """Where the traces go."""
 
@@ -156,6 +166,7 @@ class Settings:
     deployment: Deployment = Deployment()
     app: App = App()
     server: Server = Server()
+    gateway: Gateway = Gateway()
     jaeger: Jaeger = Jaeger()
     targets: Mapping[str, object] = field(default_factory=dict)
     otel: Mapping[str, str] = field(default_factory=dict)
@@ -170,6 +181,7 @@ CORE: Mapping[str, type] = {
     "deployment": Deployment,
     "app": App,
     "server": Server,
+    "gateway": Gateway,
     "jaeger": Jaeger,
 }
 
@@ -320,7 +332,7 @@ def _not_a(kind: object) -> str:
 def _out_of_range(item: "Field[Any]", value: object) -> str:
     limits = item.metadata
     if limits["choices"] and value not in limits["choices"]:
-        return "one of " + ", ".join(limits["choices"])
+        return "one of " + ", ".join(filter(None, limits["choices"]))
     if limits["least"] is not None and cast(int, value) < limits["least"]:
         return f"{limits['least']} or more"
     if limits["most"] is not None and cast(int, value) > limits["most"]:

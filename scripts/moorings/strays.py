@@ -1,30 +1,32 @@
 """Processes of a deployment whose state folder was taken away under them: found by themselves."""
 
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
-from moorings.layout import Layout
 from moorings.masters import wait_or_kill
 from moorings.runner import User
 
 
-def find(layout: Layout, user: User | None) -> list[psutil.Process]:
-    """Return the supervisor and the servers of a deployment, whatever its state says.
+def find(home: Path, user: User | None) -> list[psutil.Process]:
+    """Return the supervisor and the servers of a folder, whatever its state says.
 
     :param user: whose processes they are; None is the operator.
     """
-    return [one for one in psutil.process_iter() if _belongs(one, layout, user)]
+    return [one for one in psutil.process_iter() if _belongs(one, home, user)]
 
 
-def _belongs(process: psutil.Process, layout: Layout, user: User | None) -> bool:
+def _belongs(process: psutil.Process, home: Path, user: User | None) -> bool:
     try:
         if user is not None and {*process.uids()[:2]} != {user.uid}:
             return False
-        if str(layout.home / "supervisor.py") in process.cmdline():
+        words = process.cmdline()
+        if str(home / "supervisor.py") in words:
             return True
-        # Each run of a server is told where to say that it is ready.
-        return process.environ().get("READY_DIR", "").startswith(f"{layout.run}/")
+        # Each run of a server is told where its folder is.
+        words.append(process.environ().get("READY_DIR", ""))
+        return any(f"{home}/run/" in word for word in words)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 

@@ -179,6 +179,10 @@ class Supervised:
             raise MoorError(f"the supervisor refused to {do}: {answer['error']}")
         return answer
 
+    def waiting(self) -> bool:
+        """Tell whether a connection waits that no master has accepted yet."""
+        return self.process() is not None and bool(self.ask("waiting")["waiting"])
+
     def clear(self) -> None:
         """Remove what it left."""
         self.runner.remove(self.folder)

@@ -129,6 +129,7 @@ class Supervisor:
             "good": self.good,
             "stop": self.stop,
             "reload": self.reload,
+            "waiting": self.waiting,
             "quit": self.quit,
         }
 
@@ -162,6 +163,11 @@ class Supervisor:
         """Forward SIGHUP to a master."""
         self._signal(self.masters[name], signal.SIGHUP)
         return self.masters[name].shown()
+
+    def waiting(self) -> dict[str, Any]:
+        """Tell whether a connection waits that no master has accepted yet."""
+        ready, _, _ = select.select([self.listener], [], [], 0)
+        return {"waiting": bool(ready)}
 
     def quit(self) -> dict[str, Any]:
         """Stop all, and end when they are gone."""

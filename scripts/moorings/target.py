@@ -62,6 +62,16 @@ class Endpoints:
     """Where a deployment answers; an empty one does not exist."""
 
     app: str
+    inner: str = ""
+    """Where operators reach what clients do not: readiness, metrics; empty: there as well."""
+
+    closed: bool = False
+    """Whether clients are told that the app is under maintenance."""
+
+    @property
+    def operators(self) -> str:
+        """Where to ask for readiness and metrics."""
+        return self.inner or self.app
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,10 @@ class Target(Protocol):
     @property
     def column(self) -> str:
         """The column of the conformance grid, which is also SERVER of the service."""
+
+    @property
+    def hops(self) -> int:
+        """How many proxies of its own are between clients and the app."""
 
     def needs(self) -> list[Need]:
         """Tools, packages and rights, and how to get each."""
@@ -139,3 +153,6 @@ class Target(Protocol):
 
     def endpoints(self) -> Endpoints:
         """Where clients reach it."""
+
+    def maintain(self, on: bool) -> None:
+        """Answer clients that the app is under maintenance, or no longer; what runs runs on."""

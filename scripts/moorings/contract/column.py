@@ -37,6 +37,11 @@ class Column:
         return self.address
 
     @property
+    def inner(self) -> str:
+        """Where operators ask: a gateway keeps readiness and metrics from clients."""
+        return self.url
+
+    @property
     def release(self) -> Release | None:
         """What was deployed, as far as it is known."""
         return None
@@ -99,6 +104,11 @@ class Live(Column):
         return self.target.endpoints().app
 
     @property
+    def inner(self) -> str:
+        """Where operators ask."""
+        return self.target.endpoints().operators
+
+    @property
     def release(self) -> Release | None:
         """What runs."""
         return self.target.live()
@@ -151,6 +161,11 @@ class Own(Column):
     def url(self) -> str:
         """Where clients reach the shared one."""
         return self.site.url
+
+    @property
+    def inner(self) -> str:
+        """Where operators ask the shared one."""
+        return self.site.inner
 
     @property
     def release(self) -> Release | None:

@@ -92,6 +92,11 @@ class Site:
             self._fronted[app] = self._front.enter_context(front(app))
         return self._fronted[app]
 
+    @property
+    def inner(self) -> str:
+        """Where operators ask: readiness and metrics, which a gateway keeps from clients."""
+        return self.target.endpoints().inner or self.url
+
     def deploy(self, flags: Mapping[str, object] | None = None, *, proof: bool = True) -> bool:
         """Deploy it, with changed settings where some are given.
 

@@ -46,6 +46,8 @@ class Server:
     name = "apache"
     title = "Apache"
     column = "apache"
+    gateway = "none"
+    protocol = "http"
 
     def argv(self, files: Path, programs: Path) -> list[str]:
         """Name the program and its configuration; all else comes by the environment."""

@@ -35,6 +35,9 @@ LOSSES = {
 COLUMNS = {
     f"gunicorn-{worker}": {"gunicorn.worker": worker}
     for worker in ("gthread", "sync", "gevent", "asgi")
+} | {
+    f"gunicorn-{worker}+nginx": {"gunicorn.worker": worker, "gateway.kind": "nginx"}
+    for worker in ("gthread", "sync")
 }
 
 _SYNC = frozenset({"gunicorn-sync"})
@@ -76,6 +79,8 @@ class Gunicorn:
 
     name = "gunicorn"
     title = "Gunicorn"
+    gateway = "none"
+    protocol = "http"
 
     def __init__(self, options: Options) -> None:
         """Keep the operator's choices."""

@@ -203,7 +203,7 @@ def crash_master(column: Column) -> str:
 
 def _anew(site: Site, old: set[int]) -> bool | None:
     found = {int(one.id) for one in site.target.instances() if one.role != "supervisor"}
-    serves = found and not found & old and probe.Http(f"{site.url}/readyz")() is not None
+    serves = found and not found & old and probe.Http(f"{site.inner}/readyz")() is not None
     return True if serves else None
 
 

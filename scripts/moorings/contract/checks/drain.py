@@ -54,7 +54,7 @@ def drain_running(column: Column) -> str:
 
 def _wait_until_active(site: Site, requests: int) -> None:
     def busy() -> bool | None:
-        return True if active(site.url) >= requests else None
+        return True if active(site.inner) >= requests else None
 
     probe.until(busy, what=f"{requests} requests to be running", timeout=5)
 

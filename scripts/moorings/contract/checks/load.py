@@ -108,8 +108,9 @@ def _two_releases(column: Column) -> Iterator[tuple[Site, list[str]]]:
 
 
 def _nothing_of(before: set[int], site: Site) -> None:
-    serving = [int(one.id) for one in site.target.instances() if one.role == "supervisor"]
-    left = {process.pid for process in site.processes()} & before - set(serving)
+    of_a_release = ("master", "worker")
+    stays = {int(one.id) for one in site.target.instances() if one.role not in of_a_release}
+    left = {process.pid for process in site.processes()} & before - stays
     claim(not left, f"processes {sorted(left)} of the old release are left")
 
 

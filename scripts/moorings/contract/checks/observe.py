@@ -14,6 +14,9 @@ from moorings.contract.spans import Caller, asked, context, stored
 from moorings.contract.wire import Answer, Connection
 from moorings.tracing import Span
 
+#: What a gateway's lines name as their logger.
+GATEWAY = "gateway"
+
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 
 
@@ -140,7 +143,7 @@ def stream(column: Column) -> str:
 def probes(column: Column) -> str:
     """Ask the operator's paths, then for a traced page, and look for more than its trace."""
     began = time.time() * 1e6
-    markers = list(_as_a_prober(column.url))
+    markers = list(_as_a_prober(column.inner))
     known = {stored(column, marker)[0].trace_id for marker in markers}
     found = column.traces.search(column.site.name, limit=1000)
     new = [trace for trace in found if max(span.start for span in trace.spans) >= began]
@@ -180,11 +183,12 @@ def logs_json(column: Column) -> str:
     path = "/_probe/crash" if "probe" in column.has else _page(column)
     answer = wire.ask(f"{column.url}{path}?token={secret}", headers=headers)
     lines = _lines_of(column, context(answer)[0])
-    requests = [line for line in lines if line.get("method")]
+    requests = [line for line in lines if line.get("method") and not _gateways(line)]
     claim(len(requests) == 1, f"{len(requests)} lines for one request: {lines}", answer)
     wrong = {"path": path, "status": answer.status, "release": _deployed(column)[0]}
     said = {name: requests[0].get(name) for name in wrong}
     claim(said == wrong, f"the line says {said}, expected {wrong}", answer)
+    _seen_by_gateway(column, answer)
     if "probe" in column.has:
         told = [line for line in lines if "Traceback" in str(line.get("exception"))]
         claim(len(told) == 1, f"{len(told)} lines with the traceback", answer)
@@ -193,15 +197,39 @@ def logs_json(column: Column) -> str:
     return f"{len(text.splitlines())} lines, all JSON, 0 secrets"
 
 
+def _seen_by_gateway(column: Column, answer: Answer) -> None:
+    """Where there is a gateway, it has one line of the request too, with what it took."""
+    if not column.target.endpoints().inner:
+        return
+
+    def written() -> list[dict[str, Any]] | None:
+        found = [line for line in _all_of(column, context(answer)[0]) if _gateways(line)]
+        return found or None
+
+    (line, *others) = probe.until(written, what="the gateway's line", timeout=5)
+    claim(not others, f"{len(others) + 1} lines of the gateway for one request", answer)
+    claim(line.get("status") == answer.status, f"the gateway's line says {line}", answer)
+    claim(isinstance(line.get("seconds"), float), f"no time in the gateway's line {line}", answer)
+
+
+def _gateways(line: dict[str, Any]) -> bool:
+    return line.get("logger") == GATEWAY
+
+
 def _lines_of(column: Column, trace_id: str) -> list[dict[str, Any]]:
     """Wait until the log has the request, and return all lines of its trace."""
 
     def written() -> list[dict[str, Any]] | None:
-        lines = [_parsed(line) for line in column.target.logs(1000).splitlines()]
-        mine = [line for line in lines if line.get("trace_id") == trace_id]
-        return mine if any(line.get("method") for line in mine) else None
+        mine = _all_of(column, trace_id)
+        done = any(line.get("method") and not _gateways(line) for line in mine)
+        return mine if done else None
 
     return probe.until(written, what=f"a log line of trace {trace_id}", timeout=5)
+
+
+def _all_of(column: Column, trace_id: str) -> list[dict[str, Any]]:
+    lines = [_parsed(line) for line in column.target.logs(1000).splitlines()]
+    return [line for line in lines if line.get("trace_id") == trace_id]
 
 
 def _parsed(line: str) -> dict[str, Any]:
@@ -226,10 +254,10 @@ def metrics_sum(column: Column) -> str:
         count = workers.count(site)
         _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
         for _ in range(5 * count):
-            samples = metrics.read(site.url)
+            samples = metrics.read(site.inner)
             route = {"http_route": "/_probe/sleep/<seconds>"}
             counted = metrics.total(samples, metrics.ANSWERED, **route)
             claim(counted == sent, f"/metrics counts {counted:.0f} of {sent} requests")
-        gauge = metrics.active(site.url)
+        gauge = metrics.active(site.inner)
     claim(gauge == 0, f"{gauge:.0f} requests are said to run, none does")
     return f"{counted:.0f} counted of {sent} sent to {count} workers, 0 running"

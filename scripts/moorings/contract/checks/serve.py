@@ -24,8 +24,7 @@ UPLOAD, GROWTH = 64 * MIB, 24 * MIB
 )
 def ready(column: Column) -> str:
     """Ask both."""
-    url = column.url
-    return smoke.ready(url, column.release, column.name)
+    return smoke.ready(column.url, column.release, column.name, column.inner)
 
 
 @check(

@@ -43,13 +43,13 @@ def test_servers_and_supervisor_are_found_and_end(tmp_path: Path, start: Start) 
     supervisor = start(tmp_path, str(mine.home / "supervisor.py"))
     start(tmp_path / "mine-too" / "run" / "v1")
     start(tmp_path, f"tail -f {mine.home}/supervisor.py")
-    found = strays.find(mine, None)
+    found = strays.find(mine.home, None)
     assert {one.pid for one in found} == {server.pid, supervisor.pid}
     strays.stop(found, grace=10)
-    assert strays.find(mine, None) == []
+    assert strays.find(mine.home, None) == []
 
 
 def test_those_of_other_users_are_not_ours(tmp_path: Path, start: Start) -> None:
     mine = Layout(tmp_path, tmp_path, "mine")
     start(mine.run / "v1" / "ready")
-    assert strays.find(mine, User("nobody", 65534, 65534)) == []
+    assert strays.find(mine.home, User("nobody", 65534, 65534)) == []

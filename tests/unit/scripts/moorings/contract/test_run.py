@@ -92,7 +92,10 @@ def test_how_to_repeat_a_check() -> None:
 def test_ci_runs_all_on_the_first_column_and_the_core_on_the_others() -> None:
     first, *others = of_target("gunicorn")
     assert len(first.checks()) == len(registry.load())
-    assert [str(one) for one in others] == ["gunicorn-sync", "gunicorn-gevent", "gunicorn-asgi"]
+    assert [str(one) for one in others] == [
+        *("gunicorn-sync", "gunicorn-gevent", "gunicorn-asgi"),
+        *("gunicorn-gthread-nginx", "gunicorn-sync-nginx"),
+    ]
     for one in others:
         assert {"serve.http", "drain.running", "deploy.load", "trace.ledger"} <= {
             check.id for check in one.checks()

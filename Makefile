@@ -64,6 +64,8 @@ controls: environment  ## Show that each check turns red on its bad configuratio
 	@$(PYTEST) tests/controls
 prove:  ## Prove every column at full size and keep the reports in docs/grid (COLUMN=gunicorn-sync)
 	@./moor prove $(COLUMN)
+bench:  ## Measure how long a deploy of changed code takes under load, part by part
+	@./moor bench $(TARGET)
 grid: environment  ## Make the pages of the grid from the reports in docs/grid
 	@./moor grid
 environment:  ## Make the environment of the tools in .venv
@@ -82,3 +84,5 @@ help:  ## Show this help
 	    printf "  %-14s %s\n", n, d}' $(firstword $(MAKEFILE_LIST))
 	@printf '\nTARGET: $(TARGETS)\n'
 
+.PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) \
+  releases rollback reload config test lint unit contract controls prove grid bench environment docs picture lock help

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from moorings import deployment, local, logfile, report, targets, ui, words
+from moorings.bench import bench
 from moorings.contract.command import check
 from moorings.contract.grid.command import grid
 from moorings.contract.prove import prove
@@ -262,6 +263,7 @@ def list_targets() -> None:
 moor.add_command(check)
 moor.add_command(prove)
 moor.add_command(grid)
+moor.add_command(bench)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
-"""What `make` makes of the statuses that the command ends with."""
+"""What `make` makes of the statuses that the command ends with, and that each verb is run."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,3 +20,13 @@ def test_status_fails_only_where_it_could_not_look(tmp_path: Path, ended: int, f
     )
     assert (ran.returncode == 0) is fine
     assert ("***" in ran.stderr) is not fine
+
+
+def test_every_verb_is_run_whatever_files_there_are() -> None:
+    """`docs` and `deploy` are folders too: make would call such a verb up to date."""
+    text = (ROOT / "Makefile").read_text()
+    verbs = set(re.findall(r"^([\w-]+):.*## ", text, re.MULTILINE))
+    phony = set(text.replace("\\\n", " ").partition(".PHONY:")[2].split())
+    assert "docs" in verbs
+    assert verbs - phony == set()
+    assert {"$(TARGETS:%=deploy-%)", "$(TARGETS:%=check-%)"} <= phony

@@ -97,6 +97,10 @@ class Apache(MasteredTarget):
 
     def _python_of_module(self) -> str:
         """Return the interpreter that the module was built for; another's packages crash it."""
+        if not self._module.exists():
+            if self.context.runner.dry:
+                return ""
+            raise NeedError(f"{self._module} is not there", hint="apache.modules names its folder")
         found = re.search(rb"libpython(3\.\d+)[a-z]*\.so", self._module.read_bytes())
         if found is None:
             raise NeedError(f"{self._module} names no Python", hint=INSTALL)

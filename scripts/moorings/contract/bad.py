@@ -108,7 +108,7 @@ class InSubInterpreter:
         """Take out of the configuration what asks for the main interpreter."""
         self._target.build(release)
         file = self._target.releases.folder(release) / "deploy" / "apache" / "httpd.conf"
-        file.write_text(file.read_text().replace("%{GLOBAL}", "%{RESOURCE}"))
+        file.write_text(file.read_text().replace("%{GLOBAL}", "sub"))
 
 
 def in_sub_interpreter(target: Target) -> Target:

@@ -21,6 +21,9 @@ PACKAGES = ("apache2-bin", "libapache2-mod-wsgi-py3")
 INSTALL = f"as root: apt-get install --yes --no-install-recommends {' '.join(PACKAGES)}"
 
 
+#: The lowest port that anybody may open.
+LOWEST = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
 #: Seconds beyond the grace period: Apache itself takes up to 10 to end what does not end.
 PATIENCE = 0.5
 
@@ -82,7 +85,15 @@ class Apache(MasteredTarget):
             return [Need(f"{missing[0]} is not installed", False, INSTALL, PACKAGES)]
         if self.context.settings.server.socket:
             return [Need("Apache listens on ports alone", False, "leave server.socket empty")]
-        return super().needs()
+        return [*self._right(), *super().needs()]
+
+    def _right(self) -> list[Need]:
+        """Want a port that the service's user may open: the supervisor opens none for Apache."""
+        port, lowest = self.context.settings.server.port, int(LOWEST.read_text())
+        if not 0 < port < lowest:
+            return []
+        how = f"choose one from {lowest} on: PORT=8000 with make, --port with ./moor"
+        return [Need(f"port {port} is for root alone, and Apache does not run as root", False, how)]
 
     def _python(self) -> Need:
         try:
@@ -156,7 +167,7 @@ class Apache(MasteredTarget):
             raise CommandError(
                 f"Apache refuses its configuration: {_line(problem.log)}",
                 log=problem.log,
-                hint="mend it in deploy/apache; the running app was not touched",
+                hint="mend it in deploy/apache",
             ) from None
 
     def _import(self, release: Release) -> None:

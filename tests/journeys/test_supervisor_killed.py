@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from moorings import report
-from moorings.contract.checks.load import judged, loaded
+from moorings.contract.hammer import loaded, unharmed
 from moorings.contract.run import Run
 from moorings.contract.site import Site
 
@@ -26,7 +26,7 @@ def has_supervisor(site: Site) -> bool:
 def test_no_request_fails(capsys: pytest.CaptureFixture[str]) -> None:
     column = Run("gunicorn").column()
     try:
-        with column.other() as site, loaded(site) as load:
+        with column.other() as site, loaded(site, column.size) as load:
             kill_supervisor(site)
             assert report.status(site.deployment) == 0
             assert "its supervisor was killed" in capsys.readouterr().err
@@ -35,7 +35,7 @@ def test_no_request_fails(capsys: pytest.CaptureFixture[str]) -> None:
             kill_supervisor(site)
             assert site.deploy({"server.workers": 2}, proof=False)
             assert has_supervisor(site)
-            figure = judged(load).summary()
+            figure = unharmed(load, column.size).summary()
     finally:
         column.close()
     assert figure.startswith("0 failed of ")

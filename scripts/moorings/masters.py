@@ -1,6 +1,7 @@
 """The server processes that moor started on this host, by an identity that a pid alone is not."""
 
 import json
+import os
 import signal
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -111,12 +112,8 @@ def stop(master: Master, grace: float) -> None:
 
 
 def wait_or_kill(process: psutil.Process, grace: float) -> None:
-    """Wait for a process that was told to end, and its children; end what outlives `grace`."""
-    try:
-        family = [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    _, left = psutil.wait_procs(family, timeout=grace)
+    """Wait for a process that was told to end, and its family; end what outlives `grace`."""
+    _, left = psutil.wait_procs(_family(process), timeout=grace)
     # Children that heard nothing yet, as a front server's do, can still send their last spans.
     for one in left:
         with suppress(psutil.NoSuchProcess):
@@ -126,3 +123,19 @@ def wait_or_kill(process: psutil.Process, grace: float) -> None:
         ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")
         one.kill()
     psutil.wait_procs(left, timeout=5)
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    """Return it, its children, and what else is of the session that it leads, orphans included."""
+    try:
+        family = {process, *process.children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return []
+    return [*family.union(one for one in psutil.process_iter() if _led(one, process))]
+
+
+def _led(one: psutil.Process, leader: psutil.Process) -> bool:
+    try:
+        return os.getsid(one.pid) == leader.pid
+    except ProcessLookupError:
+        return False

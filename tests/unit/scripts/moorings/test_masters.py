@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from moorings import masters
@@ -90,3 +91,17 @@ def test_one_that_does_not_end_is_killed_at_the_deadline(
     masters.stop(master(deaf.pid), grace=0.3)
     deaf.wait(timeout=10)
     assert "did not end within 0 s and was killed" in capsys.readouterr().err
+
+
+def test_an_orphan_of_its_session_does_not_outlive_it() -> None:
+    leader = subprocess.Popen(
+        ["sh", "-c", "(sleep 60 & echo $!); exec sleep 60"],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    with leader:
+        assert leader.stdout is not None
+        orphan = psutil.Process(int(leader.stdout.readline()))
+        masters.stop(master(leader.pid), grace=0.3)
+        leader.wait(timeout=10)
+        assert not orphan.is_running()

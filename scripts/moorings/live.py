@@ -256,15 +256,15 @@ class Live:
             return
         strays.stop(self.strays(), self.server.grace + PATIENCE)
         found = self.supervised.masters()
-        left = [process for one in found if (process := one.process()) is not None]
+        left = [(process, one.ends_by) for one in found if (process := one.process()) is not None]
         process = self.supervised.process()
         bound = {self.supervised.address, *(one.about["bind"] for one in found)}
         if process is not None:
             self.supervised.ask("quit")
         elif left:
             ui.warn("the supervisor is gone: its masters are stopped, and the port closes for it")
-            for one in left:
-                one.terminate()
+            for server, ends_by in left:
+                server.send_signal(ends_by)
         self._wait_until_gone(found)
         if process is not None:
             masters.wait_or_kill(process, PATIENCE)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ BOOT = 10.0
 
 #: Bytes of the largest state that is read.
 LARGEST = 4_000_000
+
+#: The signals that may ask a master to end.
+ENDINGS = (signal.SIGTERM, signal.SIGWINCH)
 
 #: A master, a release: also a folder's name, so never a way to another folder.
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,6 +48,7 @@ class Master:
     folder: Path
     """Its folder of metrics and readiness."""
     user: User | None
+    ends_by: int = signal.SIGTERM
 
     @property
     def release(self) -> Release:
@@ -114,8 +119,13 @@ class Supervised:
             raise ValueError("a name that could mean another folder")
         if not ADDRESS.fullmatch(about["bind"]):
             raise ValueError("nothing can listen there")
+        ends_by = raw.get("ends_by", signal.SIGTERM)
+        if ends_by not in ENDINGS:
+            raise ValueError("no signal that a server ends by")
         known = {field: raw[field] for field in ("pid", "began", "good", "stopping", "deaths")}
-        return Master(name, about=about, folder=self.runs / name, user=self.user, **known)
+        return Master(
+            name, about=about, folder=self.runs / name, user=self.user, ends_by=ends_by, **known
+        )
 
     def good(self) -> Master | None:
         """Return the master that clients are meant to reach, if it runs."""

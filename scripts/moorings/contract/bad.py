@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from moorings import probe
@@ -94,7 +95,10 @@ class ByHup:
 
 
 class InSubInterpreter:
-    """Runs the app in an interpreter of its own, as mod_wsgi does where nobody says otherwise."""
+    """Runs the app in an interpreter of its own, as mod_wsgi does where nobody says otherwise.
+
+    It runs no exit handlers there. The runtime does not count on them: its own flush goes too.
+    """
 
     def __init__(self, target: Target) -> None:
         """Do all else as the target does."""
@@ -105,10 +109,18 @@ class InSubInterpreter:
         return getattr(self._target, name)
 
     def build(self, release: Release) -> None:
-        """Take out of the configuration what asks for the main interpreter."""
+        """Take out what asks for the main interpreter, and for a word before the end."""
         self._target.build(release)
-        file = self._target.releases.folder(release) / "deploy" / "apache" / "httpd.conf"
-        file.write_text(file.read_text().replace("%{GLOBAL}", "sub"))
+        code = self._target.releases.folder(release)
+        _replace(code / "deploy" / "apache" / "httpd.conf", "%{GLOBAL}", "sub")
+        _replace(code / "service" / "runtime" / "servers" / "mod_wsgi.py",
+                 "mod_wsgi.subscribe_shutdown(_stopping)", "pass")  # fmt: skip
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text, f"{file} has no {old} any more"
+    file.write_text(text.replace(old, new))
 
 
 def in_sub_interpreter(target: Target) -> Target:

@@ -55,13 +55,34 @@ CONTROLS: Mapping[str, Control] = {
         frozenset({"serve.idempotent", "reload.load", "deploy.load", "rollback.load"}),
     ),
     "a gateway without chunks": Control(
-        Tamper(front=gateway(drops_chunks=True)), frozenset({"serve.http"})
+        Tamper(front=gateway(drops_chunks=True)), frozenset({"serve.http", "serve.smuggling"})
     ),
     "a buffering gateway": Control(
         Tamper(front=gateway(buffers=True)), frozenset({"serve.stream"})
     ),
     "no limit of a body": Control(
         Tamper(flags={"server.max_body": 0}), frozenset({"serve.upload"})
+    ),
+    "no limits of a request": Control(
+        Tamper(flags={"app.env_file": str(APPS / "unlimited.env")}),
+        frozenset({"serve.limits"}),
+        target="gunicorn",
+    ),
+    "a threaded worker without a gateway": Control(
+        Tamper(), frozenset({"serve.slow_clients"}), target="gunicorn"
+    ),
+    "a gateway that forgets types": Control(
+        Tamper(front=gateway(forgets=b"text/css")), frozenset({"serve.static"})
+    ),
+    "a gateway that forgets headers": Control(
+        Tamper(front=gateway(forgets=b"X-Content-Type-Options: nosniff\r\n")),
+        frozenset({"secure.headers"}),
+    ),
+    "no proxy is believed": Control(
+        Tamper(flags={"server.proxy_hops": 0}), frozenset({"proxy.trusted"})
+    ),
+    "everyone is believed": Control(
+        Tamper(flags={"server.proxy_hops": 1}), frozenset({"proxy.spoofed"})
     ),
     "a gateway that closes": Control(
         Tamper(front=gateway(closes=True)), frozenset({"serve.keepalive"})

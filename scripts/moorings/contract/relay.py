@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from moorings.contract.tamper import Front
@@ -30,6 +30,8 @@ class Faults:
     """Closes after each answer, and says so to nobody."""
     drops_chunks: bool = False
     """Takes chunked bodies for no body, as gateways of HTTP/1.0 do."""
+    forgets: bytes = b""
+    """What it leaves out of answers."""
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -72,7 +74,7 @@ def _answers(app: socket.socket, client: socket.socket, faults: Faults) -> None:
     app.settimeout((LONG if faults.buffers else SHORT) if waits else IDLE)
     with contextlib.suppress(OSError):
         for data in _received(app):
-            kept += data
+            kept += data.replace(faults.forgets, b"") if faults.forgets else data
             if not kept or (waits and data):
                 continue
             client.sendall(kept)
@@ -97,7 +99,7 @@ def _received(app: socket.socket) -> Iterator[bytes]:
         yield data
 
 
-def gateway(**faults: bool) -> Front:
+def gateway(**faults: Any) -> Front:
     """Return a front with these faults: from the app's URL to the gateway's."""
 
     @contextmanager

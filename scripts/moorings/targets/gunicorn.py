@@ -50,6 +50,12 @@ LIMITS = {
         "always",
         _SYNC,
     ),
+    "serve.slow_clients": Limit(
+        "a client that sends slowly holds a thread: put a gateway that buffers requests before it",
+        "https://docs.gunicorn.org/en/stable/deploy.html#nginx-configuration",
+        "always",
+        _SYNC | {"gunicorn-gthread"},
+    ),
     "drain.queued": Limit(
         "a sync worker that stops resets what waits in the backlog",
         "https://github.com/benoitc/gunicorn/issues/3397",

@@ -13,11 +13,13 @@ from moorings.errors import UsageError
 #: What issues and documents call them; a renamed check is a broken promise.
 IDS = [
     "serve.ready", "serve.idempotent", "serve.http", "serve.stream", "serve.upload",
-    "serve.keepalive", "drain.running", "drain.queued", "drain.deadline", "deploy.broken",
+    "serve.keepalive", "serve.smuggling", "serve.limits", "serve.slow_clients", "serve.static",
+    "drain.running", "drain.queued", "drain.deadline", "deploy.broken",
     "down.clean", "reload.load", "deploy.load", "rollback.load", "deploy.lock", "trace.ledger",
     "crash.worker", "hang.worker", "recycle", "crash.master",
     "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json",
-    "metrics.sum", "secure.debug", "secure.user",
+    "metrics.sum", "proxy.trusted", "proxy.spoofed", "secure.headers", "secure.debug",
+    "secure.user",
 ]  # fmt: skip
 
 
@@ -56,7 +58,7 @@ def test_only_and_quick_choose() -> None:
     ]
     assert {one.id for one in registry.choose(known, quick=True)} == {
         "serve.ready", "serve.http", "trace.arrives", "trace.edges", "logs.json",
-        "secure.debug", "secure.user",
+        "secure.debug", "secure.headers", "secure.user",
     }  # fmt: skip
 
 

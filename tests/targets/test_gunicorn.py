@@ -1,6 +1,6 @@
 """The contract on Gunicorn."""
 
 from moorings.contract.run import of_target
-from moorings.contract.suite import pytest_generate_tests, record, test_check  # noqa: F401
+from moorings.contract.suite import pytest_generate_tests, records, test_check  # noqa: F401
 
 RUNS = of_target("gunicorn")

@@ -21,7 +21,7 @@ from moorings.contract.kept import GRID
 from moorings.contract.outcome import Verdict, judge
 from moorings.contract.registry import Check
 from moorings.contract.report import Record
-from moorings.contract.run import PLUGIN, REPORTS, Run, explained
+from moorings.contract.run import PLUGIN, REPORTS, Plugin, Run, explained
 
 #: What moor said while a check ran is shown where it failed, from its end.
 SAID = 2000
@@ -37,32 +37,61 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     cases = [
         pytest.param(run, check, id=f"{run}-{check}") for run in runs for check in run.checks()
     ]
-    metafunc.parametrize(("record", "check"), cases, indirect=["record"], scope="module")
+    metafunc.parametrize(("run", "check"), cases)
+
+
+class Records:
+    """The record of the run that is on: one column at a time is open."""
+
+    def __init__(self, plugin: Plugin | None) -> None:
+        """Open nothing yet."""
+        self._plugin = plugin
+        self._on: tuple[Run, Record] | None = None
+
+    def of(self, run: Run) -> Record:
+        """Return the record of a run; the first time, after the end of the one before."""
+        if self._on is None or self._on[0] is not run:
+            self.close()
+            self._on = (run, self._open(run))
+        return self._on[1]
+
+    def _open(self, run: Run) -> Record:
+        if self._plugin is None:
+            return Record(run.column())
+        self._plugin.record = Record(self._plugin.column)
+        return self._plugin.record
+
+    def close(self) -> None:
+        """Take the column away and write the report."""
+        if self._on is None:
+            return
+        record, self._on = self._on[1], None
+        try:
+            with redirect_stdout(io.StringIO()):
+                record.column.close()
+        finally:
+            record.write(self._plugin.reports if self._plugin is not None else REPORTS)
 
 
 @pytest.fixture(scope="module")
-def record(request: pytest.FixtureRequest) -> Iterator[Record]:
-    """Open the column of a run, keep the verdicts, take all away and write the report."""
-    plugin = request.config.stash.get(PLUGIN, None)
-    made = Record(plugin.column if plugin is not None else request.param.column())
-    if plugin is not None:
-        plugin.record = made
+def records(request: pytest.FixtureRequest) -> Iterator[Records]:
+    """Lend the records of a module, and close the last one."""
+    made = Records(request.config.stash.get(PLUGIN, None))
     try:
         yield made
     finally:
-        with redirect_stdout(io.StringIO()):
-            made.column.close()
-        made.write(plugin.reports if plugin is not None else REPORTS)
+        made.close()
 
 
 def test_check(
+    run: Run,
     check: Check,
-    record: Record,
+    records: Records,
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Judge one check; its line is shown at once."""
-    ours = PLUGIN not in request.config.stash
+    record, ours = records.of(run), PLUGIN not in request.config.stash
     with capsys.disabled():
         screen = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         with _waiting(screen, check):
@@ -74,11 +103,7 @@ def test_check(
             screen.print(f"  new   {check.id:18} younger than {committed.name}")
     record.verdicts.append(verdict)
     request.node.user_properties.append(("figure", verdict.figure))
-    _tell(
-        verdict,
-        request.node.callspec.params["record"],
-        committed.difference(verdict) if ours else "",
-    )
+    _tell(verdict, run, committed.difference(verdict) if ours else "")
 
 
 def _waiting(screen: Console, check: Check) -> AbstractContextManager[object]:

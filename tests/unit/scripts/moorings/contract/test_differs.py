@@ -74,7 +74,7 @@ from pathlib import Path
 from moorings.contract import suite
 from moorings.contract.column import Column
 from moorings.contract.run import Run
-from moorings.contract.suite import pytest_generate_tests, record, test_check
+from moorings.contract.suite import pytest_generate_tests, records, test_check
 
 suite.REPORTS = suite.GRID = Path(__file__).parent
 

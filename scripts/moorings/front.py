@@ -45,7 +45,7 @@ class Front:
         self.protocol = protocol
         self.gateway = Gateway(context)
         self.wanted = kind == NGINX
-        self.sockets = _short(context.layout.home / "sockets")
+        self.sockets = short(context.layout.home / "sockets")
         self.colours = Colours(context, self.sockets, self.gateway.flags)
         self.plain = Live(context)
 
@@ -182,7 +182,7 @@ def _own_folder(folder: Path, context: Context) -> None:
         raise MoorError(f"{folder} belongs to somebody else", hint="look at it, and remove it")
 
 
-def _short(folder: Path) -> Path:
+def short(folder: Path) -> Path:
     """Return a folder for sockets: this one, or another where its path does not fit an address."""
     if all(len(os.fsencode(folder / f"{name}.sock")) <= addresses.LONGEST for name in NAMES):
         return folder

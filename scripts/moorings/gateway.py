@@ -69,7 +69,9 @@ class Gateway:
     def inner(self) -> str:
         """Where operators reach it; empty where it does not run."""
         master = self.live.master
-        return f"http://127.0.0.1:{master.about['inner']}" if master is not None else ""
+        port = master.about.get("inner", "") if master is not None else ""
+        # By the service's user: it says a port, and no other place.
+        return f"http://127.0.0.1:{port}" if port.isdecimal() else ""
 
     def needs(self) -> list[Need]:
         """Want nginx."""

@@ -25,7 +25,7 @@ BOOT = 10.0
 LARGEST = 4_000_000
 
 #: The signals that may ask a master to end.
-ENDINGS = (signal.SIGTERM, signal.SIGWINCH)
+ENDINGS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGWINCH)
 
 #: A master, a release: also a folder's name, so never a way to another folder.
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ def saying(**changed: object) -> dict[str, object]:
         with_master(name=".."),
         with_master(name=3),
         with_master(about={}),
+        with_master(ends_by=signal.SIGKILL),
         saying(version="../../../etc"),
         saying(version="/etc"),
         saying(bind="unix:passwd"),
@@ -59,6 +61,12 @@ def test_what_is_not_whole_is_nothing(tmp_path: Path, runner, state: object) -> 
     supervised = Supervised(tmp_path, runner, None)
     assert supervised.process() is None
     assert supervised.masters() == []
+
+
+@pytest.mark.parametrize("ends_by", [signal.SIGTERM, signal.SIGQUIT, signal.SIGWINCH])
+def test_each_server_ends_by_its_own_signal(tmp_path: Path, runner, ends_by: int) -> None:
+    write(tmp_path, with_master(ends_by=ends_by))
+    assert [one.ends_by for one in Supervised(tmp_path, runner, None).masters()] == [ends_by]
 
 
 def test_what_is_whole_is_read_with_more_than_is_known(tmp_path: Path, runner) -> None:

@@ -3,4 +3,5 @@
 from moorings.contract.run import of_target
 from moorings.contract.suite import pytest_generate_tests, records, test_check  # noqa: F401
 
-RUNS = of_target("uwsgi")
+# All of it takes longer than CI has; `./moor check uwsgi` runs it.
+RUNS = of_target("uwsgi", whole=False)

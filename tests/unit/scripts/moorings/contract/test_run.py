@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from moorings.contract import registry
-from moorings.contract.run import ROOT, Run, of_target
+from moorings.contract.run import PARTIAL, ROOT, Run, of_target
 from moorings.errors import MoorError, UsageError
 
 Serve = Callable[..., str]
@@ -101,3 +101,7 @@ def test_ci_runs_all_on_the_first_column_and_the_core_on_the_others() -> None:
             check.id for check in one.checks()
         }
         assert "secure.user" not in {check.id for check in one.checks()}
+
+
+def test_ci_may_run_the_core_alone() -> None:
+    assert [one.only for one in of_target("apache", whole=False)] == [PARTIAL]

@@ -51,6 +51,7 @@ config:  ## Show every setting and its value
 ##@ Develop
 test: environment  ## Lint, unit tests and the contract, with its own set-up
 	@$(MAKE) --no-print-directory lint
+	@PYTHONPATH=scripts .venv/bin/python -m moorings.needed
 	@$(PYTEST) --cov --cov-report=term tests
 lint: environment  ## Check style and types
 	@.venv/bin/ruff check .

@@ -1,0 +1,41 @@
+"""Gets the packages that the tests of all columns need, as their deploys would: for `make test`.
+
+A test that is collected before a deploy has brought its server would be skipped.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from moorings import deployment, packages, targets, ui
+from moorings.runner import LocalRunner
+from moorings.target import Need
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def missing(root: Path, environ: Mapping[str, str]) -> list[Need]:
+    """Return what columns lack that a package brings, each once."""
+    found: dict[str, Need] = {}
+    for target, flags in targets.columns().values():
+        made = deployment.open(root, environ, flags, target, looks_only=True)
+        for need in made.target.needs():
+            if need.packages and not need.there:
+                found[need.what] = need
+    return list(found.values())
+
+
+def main() -> int:
+    """Install what is missing where that may be done, else print how; 1 where CI lacks it."""
+    lacks = missing(ROOT, os.environ)
+    state = deployment.open(ROOT, os.environ, {}, targets.names()[0], looks_only=True).layout.state
+    supply = packages.Supply(LocalRunner(), state, yes=True)
+    left = [need for need in lacks if not supply(need)]
+    for need in left:
+        ui.warn(f"{need.what}: its tests are left out. {need.how}")
+    return 1 if left and os.environ.get("CI") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -98,16 +98,20 @@ class History:
         """Return those to keep: each has served."""
         return {one.version for one in self.entries() if not one.failed}
 
-    def served(self, release: Release, old: Release | None) -> None:
-        """Write down that a release has taken over from another."""
+    def served(self, release: Release, old: Release | None, back: bool = False) -> None:
+        """Write down that a release has taken over from another.
+
+        :param back: it is one that served earlier, and stays after what it came after.
+        """
         known = {one.version: one for one in self.entries()}
         before = old.version if old is not None else ""
         if old is not None and before not in known:
             # The record was lost; what has served until now can be gone back to all the same.
             known = {before: Entry(before, old.commit, at="", by=""), **known}
-        if before == release.version:
-            # The same code under other settings: a rollback still goes where it went.
-            before = known[before].before
+        if release.version in known and (back or before == release.version):
+            # A rollback goes further back, and from the same code under other settings where
+            # it went.
+            before = known[release.version].before
         self._write(_now(release, before=before), known)
 
     def failed(self, release: Release) -> None:
@@ -229,8 +233,9 @@ def choose(kept: list[Entry], live: Release | None, wanted: str) -> Entry:
     for one in kept:
         if one.version == before:
             return one
-    what = f"{before}, which served before {live.version}," if before else "what served before"
-    raise MoorError(f"{what} is not kept", hint=hint)
+    if not before:
+        raise MoorError(f"nothing is known to have served before {live.version}", hint=hint)
+    raise MoorError(f"{before}, which served before {live.version}, is not kept", hint=hint)
 
 
 def _named(kept: list[Entry], wanted: str, hint: str) -> Entry:
@@ -245,4 +250,8 @@ def _named(kept: list[Entry], wanted: str, hint: str) -> Entry:
 
 def _those(entries: Iterable[Entry]) -> str:
     there = ", ".join(one.version for one in entries)
-    return f"kept are {there}: ./moor releases" if there else "none is kept: ./moor deploy"
+    return (
+        f"kept are {there}: ./moor releases"
+        if there
+        else "no other is kept: ./moor deploy brings the working tree"
+    )

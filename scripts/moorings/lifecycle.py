@@ -181,7 +181,7 @@ def _settle(
 ) -> None:
     """Record the release that has taken over, drain the old one, remove what is too old."""
     change.took_over = True
-    plan.history.served(release, old)
+    plan.history.served(release, old, back=change.verb == "rollback")
     try:
         if old is not None:
             with change.part("drain"):

@@ -116,11 +116,11 @@ class Site:
         window = lifecycle.ALIVE if prove is lifecycle.prove else 0
         return replace(self.deployment.plan(), prove=prove, window=window)
 
-    def rollback(self) -> None:
-        """Go back to the release before, as `moor rollback` does; its proof is readiness only."""
+    def rollback(self, version: str) -> None:
+        """Go to a release that is kept, as `moor rollback` does; its proof is readiness only."""
         if self.yard.tamper.restarts:
             self._halt()
-        self.deployment.rollback(plan=self._plan(proof=False))
+        self.deployment.rollback(version, self._plan(proof=False))
 
     def _halt(self) -> None:
         """End what serves from outside; the releases stay."""

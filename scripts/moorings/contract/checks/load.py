@@ -87,7 +87,7 @@ def rollback_load(column: Column) -> str:
             for number in range(size.cycles):
                 succession.begin(versions[number % 2])
                 before = site.pids()
-                site.rollback()
+                site.rollback(versions[number % 2])
                 succession.finish()
                 _nothing_of(before, site)
                 load.wait(size.between)

@@ -160,6 +160,19 @@ def test_without_a_version_it_is_what_served_before() -> None:
     assert history.choose(KEPT, Release("bb1", ""), "").version == "aa0"
 
 
+def test_a_second_rollback_goes_further_back(tmp_path: Path) -> None:
+    record = History(tmp_path)
+    releases = [release(name) for name in "abc"]
+    for old, new in zip([None, *releases], releases, strict=False):
+        record.served(new, old)
+    live = releases[-1]
+    for wanted in "ba":
+        found = history.choose(record.entries(), live, "").release
+        assert found.version == wanted
+        record.served(found, live, back=True)
+        live = found
+
+
 def test_the_beginning_of_a_version_is_enough() -> None:
     assert history.choose(KEPT, Release("cc2", ""), "aa").version == "aa0"
     assert history.choose(KEPT, None, "cc2").version == "cc2"
@@ -170,7 +183,7 @@ def test_the_beginning_of_a_version_is_enough() -> None:
     [
         ("cc2", "dd3", "no release dd3 is kept"),
         ("cc2", "bb", "2 releases begin with bb"),
-        ("aa0", "", "what served before is not kept"),
+        ("aa0", "", "nothing is known to have served before aa0"),
         ("", "", "nothing runs"),
     ],
 )
@@ -190,4 +203,4 @@ def test_what_is_gone_is_named() -> None:
 def test_where_none_is_kept_it_says_so() -> None:
     with pytest.raises(NotReadyError) as caught:
         history.choose([], None, "")
-    assert "none is kept" in caught.value.hint
+    assert "no other is kept" in caught.value.hint

@@ -170,6 +170,7 @@ class Live:
         :param about: what is to be found of it again.
         :param wait: returns when it serves.
         """
+        old = self.master
         self.supervised.ask("start", name=name, argv=launch.argv, env=dict(launch.env),
                             cwd=str(launch.cwd), log=str(self.log), about=about,
                             ends_by=launch.ends_by)  # fmt: skip
@@ -179,10 +180,19 @@ class Live:
         except BaseException as problem:
             if isinstance(problem, MoorError):
                 problem.log = tail(self.log, 200)
-            self._drop([one for one in self.supervised.masters() if one.name == name], False)
-            if self.master is None:
-                self.stop()
+            self._take_back(name, old)
             raise
+
+    def _take_back(self, name: str, old: Master | None) -> None:
+        """Remove a new master; the old one is the live one, whatever was said of the new one."""
+        if old is not None:
+            self.supervised.handover.stay(old.pid, old.about["bind"])
+            self.supervised.ask("good", name=old.name, about=old.about)
+        new = [one for one in self.supervised.masters() if one.name == name]
+        # Clients may have met its workers already.
+        self._drop(new, announce=old is not None)
+        if old is None:
+            self.stop()
 
     def _run_folder(self, name: str) -> Path:
         return run_folder(self.context, name, self.supervised.runs)

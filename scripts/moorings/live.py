@@ -330,12 +330,12 @@ def ready(folder: Path) -> set[str]:
 
 
 def _family(main: psutil.Process, workers: set[str]) -> list[tuple[psutil.Process, str]]:
-    """Return a master's children, each with what it does: a server may have others than workers."""
+    """Return what a master started, each with what it does: some have others than workers."""
     try:
-        children = main.children()
+        found = [*main.children(), *masters.orphans(main)]
     except psutil.NoSuchProcess:
         return []
-    return [(one, "worker" if str(one.pid) in workers else "helper") for one in children]
+    return [(one, "worker" if str(one.pid) in workers else "helper") for one in found]
 
 
 def _instance(process: psutil.Process, role: str, master: Master) -> Instance | None:

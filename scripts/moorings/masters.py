@@ -126,12 +126,16 @@ def wait_or_kill(process: psutil.Process, grace: float) -> None:
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
-    """Return it, its children, and what else is of the session that it leads, orphans included."""
     try:
-        family = {process, *process.children(recursive=True)}
+        return [process, *process.children(recursive=True), *orphans(process)]
     except psutil.NoSuchProcess:
         return []
-    return [*family.union(one for one in psutil.process_iter() if _led(one, process))]
+
+
+def orphans(leader: psutil.Process) -> list[psutil.Process]:
+    """Return what is of the session that a process leads, and not of its children any more."""
+    known = {leader, *leader.children(recursive=True)}
+    return [one for one in psutil.process_iter() if one not in known and _led(one, leader)]
 
 
 def _led(one: psutil.Process, leader: psutil.Process) -> bool:

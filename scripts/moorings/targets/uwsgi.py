@@ -48,10 +48,8 @@ class Uwsgi:
 
     def argv(self, files: Path, programs: Path) -> list[str]:
         """Name the program and its configuration; all else comes by the environment."""
-        python, uwsgi = str(programs / "python"), str(programs / "uwsgi")
-        # Without the path the wheel would start the base Python at a SIGHUP, and end.
-        own = [uwsgi, "--binary-path", python, "--ini", str(files / "uwsgi.ini")]
-        return [python, "-m", "runtime.messages", *own]
+        own = [str(programs / "uwsgi"), "--ini", str(files / "uwsgi.ini")]
+        return [str(programs / "python"), "-m", "runtime.messages", *own]
 
     def env(self) -> Mapping[str, str]:
         """Speak HTTP, where no gateway says otherwise."""

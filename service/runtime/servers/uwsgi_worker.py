@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import functools
 import os
 import signal
 from collections.abc import Iterable
@@ -10,18 +11,25 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import uwsgi  # type: ignore[import-untyped]  # only there inside the server
 
-from runtime import clients, deadline, metrics, settings, tracing, wsgi
+from runtime import clients, deadline, metrics, problems, settings, tracing, wsgi
 from runtime.servers import uwsgi_http
 
-# Behind nginx the uwsgi protocol brings every body whole, with its length.
+# What one of uWSGI's requests has at most, the server's own some forty included.
+_MOST_VARIABLES = 140
 _HTTP = os.environ.get("PROTOCOL", "http") == "http"
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Call the service, which learns how to reach the client beside uWSGI."""
+    if len(environ) > _MOST_VARIABLES:
+        problem = problems.make(431, "There are more headers than are accepted here.")
+        return problems.answer(problem, environ, start_response)
     environ[clients.KEY] = clients.SocketClient(uwsgi.connection_fd())
     if _HTTP:
         uwsgi_http.complete(environ, uwsgi)
+    elif environ.get("CONTENT_LENGTH"):
+        # nginx has read the body whole, and still hands over how it came.
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
     return wsgi.application(environ, start_response)
 
 
@@ -36,9 +44,13 @@ def _clear() -> None:
                 metrics.forget(sums, int(file.name))
 
 
-def _replace() -> None:
-    """Let the master put another worker in this one's place, once its requests are answered."""
-    os.kill(os.getpid(), signal.SIGHUP)
+def _replace(watch: deadline.Watch) -> None:
+    """Take no more requests, and end once the lost ones alone are left: uWSGI waits for them."""
+    if watch.running():
+        os.kill(os.getpid(), signal.SIGHUP)
+    else:
+        _leave()
+        os._exit(0)
 
 
 def _leave() -> None:
@@ -53,4 +65,4 @@ _clear()
 atexit.register(_leave)
 _watch = deadline.watch()
 if _watch:
-    _watch.begin(_replace)
+    _watch.begin(functools.partial(_replace, _watch))

@@ -40,9 +40,7 @@ def target(tmp_path: Path, runner, kind: str):
     return made
 
 
-def test_a_master_writes_its_messages_as_lines_and_reloads_in_its_environment(
-    target, runner
-) -> None:
+def test_a_master_writes_its_messages_as_lines(target, runner) -> None:
     target.start(RELEASE)
     (command,) = runner.ran
     programs = target.releases.environment(RELEASE) / "bin"
@@ -52,8 +50,6 @@ def test_a_master_writes_its_messages_as_lines_and_reloads_in_its_environment(
         "-m",
         "runtime.messages",
         f"{programs}/uwsgi",
-        "--binary-path",
-        f"{programs}/python",
         "--ini",
         str(ini),
     ]

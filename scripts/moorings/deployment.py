@@ -58,12 +58,21 @@ class Deployment:
 
         :raises NotReadyError: where nothing runs.
         """
-        live = self.target.live()
+        live = self._known()
         if live is None:
             raise NotReadyError(
                 "nothing runs that could be reloaded", hint=f"./moor deploy {self.target.name}"
             )
         return self._configured(live)
+
+    def _known(self) -> Release | None:
+        """Return what clients reach.
+
+        :raises MoorError: where something serves that nothing is written down of.
+        """
+        live = self.target.live()
+        lifecycle.require_known(self.target, live)
+        return live
 
     def _configured(self, release: Release) -> Release:
         if not self.context.runner.dry:
@@ -112,7 +121,7 @@ class Deployment:
         :param plan: how to go about it; by default as a deploy.
         :raises MoorError: where there is none such.
         """
-        chosen = history.choose(self.kept(), self.target.live(), wanted)
+        chosen = history.choose(self.kept(), self._known(), wanted)
         release = self._configured(chosen.release)
         return lifecycle.rollback(self.target, release, plan or self.plan())
 

@@ -50,11 +50,11 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
         old = target.live()
         if old == release:
             return None
-        _require_known(target, old)
+        require_known(target, old)
         require(target.needs(), plan.supply)
         ui.say(f"Release {release.version} on {target.column}", style="bold")
         with plan.history.change("deploy", old, release) as change:
-            with _undone(target, release, plan):
+            with _undone(target, release, plan, change):
                 _make(target, release, plan, change)
                 _bring_up(target, release, plan, change)
             _settle(target, old, release, plan, change)
@@ -70,11 +70,11 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
         old = target.live()
         if old is not None and old.version == release.version:
             return None
-        _require_known(target, old)
+        require_known(target, old)
         require(target.needs(), plan.supply)
         ui.say(f"Back to release {release.version} on {target.column}", style="bold")
         with plan.history.change("rollback", old, release) as change:
-            with _undone(target, release, plan):
+            with _undone(target, release, plan, change):
                 with change.part("check"):
                     _accepted(target, release)
                 _bring_up(target, release, plan, change)
@@ -93,7 +93,11 @@ def require(needs: list[Need], supply: Callable[[Need], bool] = nothing) -> None
             raise NeedError(need.what, hint=need.how)
 
 
-def _require_known(target: Target, old: Release | None) -> None:
+def require_known(target: Target, old: Release | None) -> None:
+    """See that nothing serves of which the record is gone.
+
+    :raises MoorError: naming its processes.
+    """
     strays = [] if old is not None else target.strays()
     if strays:
         raise MoorError(
@@ -103,7 +107,7 @@ def _require_known(target: Target, old: Release | None) -> None:
 
 
 @contextmanager
-def _undone(target: Target, release: Release, plan: Plan) -> Iterator[None]:
+def _undone(target: Target, release: Release, plan: Plan, change: Change) -> Iterator[None]:
     """Take the new release away again where it does not come to serve."""
     built = target.built()
     try:
@@ -118,16 +122,25 @@ def _undone(target: Target, release: Release, plan: Plan) -> Iterator[None]:
             raise _with_state(of_system(problem), target) from None
         if isinstance(problem, MoorError):
             _with_state(problem, target)
+        if not isinstance(problem, Exception):
+            begun = "; its migration had begun" if "migrate" in change.seconds else ""
+            ui.warn(f"release {release.version} was stopped{begun}; {_left(target)}")
         raise
+
+
+_NOTHING = "nothing was left running"
 
 
 def _with_state(problem: MoorError, target: Target) -> MoorError:
     """Add to the next step what is left as it was."""
-    live = target.live()
-    left = f"release {live.version} was not touched and serves on" if live else ""
     then = problem.hint or "mend it and deploy again"
-    problem.hint = f"{then}; {left or 'nothing was left running'}"
+    problem.hint = f"{then}; {_left(target)}"
     return problem
+
+
+def _left(target: Target) -> str:
+    live = target.live()
+    return f"release {live.version} was not touched and serves on" if live else _NOTHING
 
 
 def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:

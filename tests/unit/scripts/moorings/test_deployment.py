@@ -1,6 +1,8 @@
 """What `down --all` takes from the machine, and what it leaves alone."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -11,6 +13,7 @@ from moorings.flags import DEFAULT_TARGET
 from moorings.lock import Lock
 from moorings.machine import Item
 from moorings.runner import Result
+from moorings.target import Target
 
 ROOT = Path(__file__).resolve().parents[4]
 USER = Item("user", "shop", ["userdel", "shop"])
@@ -60,3 +63,25 @@ def test_it_is_refused_while_another_deployment_is_in_use(made: Deployment) -> N
         pytest.raises(MoorError, match="what other deployments use: theirs"),
     ):
         made.require_alone()
+
+
+class Lost:
+    """A target whose processes serve, and whose state is gone."""
+
+    name = "lost"
+
+    def live(self) -> None:
+        return None
+
+    def built(self) -> set[str]:
+        return set()
+
+    def strays(self) -> list[str]:
+        return ["12", "13"]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "reload"])
+def test_what_serves_without_its_state_is_not_called_nothing(made: Deployment, verb: str) -> None:
+    lost = replace(made, target=cast(Target, Lost()))
+    with pytest.raises(MoorError, match="its state is gone: processes 12, 13"):
+        getattr(lost, verb)()

@@ -97,6 +97,14 @@ def test_the_same_release_changes_nothing(tmp_path: Path) -> None:
     assert target.calls == []
 
 
+def test_a_stop_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = Recorder(live=OLD)
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle.deploy(target, NEW, plan(tmp_path, KeyboardInterrupt()))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "release new was stopped; its migration had begun; release old was not" in said
+
+
 @pytest.mark.parametrize("error", [MoorError("no"), KeyboardInterrupt(), SystemExit(143)])
 def test_one_that_is_not_proved_never_takes_traffic(tmp_path: Path, error: BaseException) -> None:
     target = Recorder()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from moorings import live
+from moorings.contract.outcome import Limit
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.handover import Reopened
 from moorings.live import Launch, Live
@@ -20,6 +21,19 @@ PROGRAM = Path("/usr/sbin/apache2")
 PACKAGES = ("apache2-bin", "libapache2-mod-wsgi-py3")
 INSTALL = f"as root: apt-get install --yes --no-install-recommends {' '.join(PACKAGES)}"
 
+#: Known limits, by the check that shows them.
+LIMITS = {
+    "serve.smuggling": Limit(
+        "httpd takes a request with a length and chunks by its chunks, where refusing is safer",
+        "https://www.rfc-editor.org/rfc/rfc9112#section-6.1",
+        "always",
+    ),
+    "serve.slow_clients": Limit(
+        "a client that sends its body slowly holds a thread of the app: put a gateway before it",
+        "https://modwsgi.readthedocs.io/en/develop/configuration-directives/WSGIDaemonProcess.html",
+        "always",
+    ),
+}
 
 #: The lowest port that anybody may open.
 LOWEST = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")

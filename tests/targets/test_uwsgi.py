@@ -3,5 +3,5 @@
 from moorings.contract.run import of_target
 from moorings.contract.suite import pytest_generate_tests, records, test_check  # noqa: F401
 
-# All of it takes longer than CI has; `./moor check uwsgi` runs it.
-RUNS = of_target("uwsgi", whole=False)
+# All of it, and by HTTP too, takes longer than CI has; `./moor check uwsgi` runs it.
+RUNS = of_target("uwsgi", whole=False)[:1]

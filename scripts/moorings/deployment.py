@@ -112,7 +112,25 @@ class Deployment:
 
     def deploy(self) -> Change | None:
         """Deploy the working tree; None where it runs already."""
+        self._claim()
         return lifecycle.deploy(self.target, self.release(), self.plan())
+
+    def _claim(self) -> None:
+        """Note whose deployment this is, as all targets keep their releases in one place.
+
+        :raises MoorError: where another target serves under its name.
+        """
+        note = self.layout.home / "target"
+        other = note.read_text() if note.exists() else ""
+        if other == self.target.name or self.context.runner.dry:
+            return
+        if other and targets.make(other, self.context).live() is not None:
+            raise MoorError(
+                f"{other} serves under the name {self.layout.name}",
+                hint=f"./moor down {other} first, or another name: --name",
+            )
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(self.target.name)
 
     def rollback(self, wanted: str = "", plan: lifecycle.Plan | None = None) -> Change | None:
         """Go back to a release that is kept, under the settings as they are now.

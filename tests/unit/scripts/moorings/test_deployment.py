@@ -6,14 +6,14 @@ from typing import cast
 
 import pytest
 
-from moorings import deployment, machine
+from moorings import deployment, machine, targets
 from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError
 from moorings.flags import DEFAULT_TARGET
 from moorings.lock import Lock
 from moorings.machine import Item
-from moorings.runner import Result
-from moorings.target import Target
+from moorings.runner import LocalRunner, Result
+from moorings.target import Release, Target
 
 ROOT = Path(__file__).resolve().parents[4]
 USER = Item("user", "shop", ["userdel", "shop"])
@@ -70,7 +70,7 @@ class Lost:
 
     name = "lost"
 
-    def live(self) -> None:
+    def live(self) -> Release | None:
         return None
 
     def built(self) -> set[str]:
@@ -85,3 +85,22 @@ def test_what_serves_without_its_state_is_not_called_nothing(made: Deployment, v
     lost = replace(made, target=cast(Target, Lost()))
     with pytest.raises(MoorError, match="its state is gone: processes 12, 13"):
         getattr(lost, verb)()
+
+
+class Serving(Lost):
+    """A target that serves."""
+
+    name = "serving"
+
+    def live(self) -> Release:
+        return Release("v1", "")
+
+
+def test_a_name_is_of_one_target(made: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.layout.home.mkdir()
+    (made.layout.home / "target").write_text("serving")
+    monkeypatch.setattr(targets, "make", lambda name, context: Serving())
+    real = replace(made, context=replace(made.context, runner=LocalRunner()))
+    with pytest.raises(MoorError, match="serving serves under the name mine") as caught:
+        real.deploy()
+    assert "./moor down serving" in caught.value.hint

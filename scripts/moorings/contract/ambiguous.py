@@ -107,7 +107,12 @@ class Seen:
     @property
     def cut(self) -> bool:
         """Tell whether it is the end of the connection, and what follows got no answer."""
-        return self.closed and all(map(_is_refusal, self.statuses[1:]))
+        return self.closed and self.once
+
+    @property
+    def once(self) -> bool:
+        """Tell whether what follows got no answer, or one that says no: what is left of a body."""
+        return all(map(_is_refusal, self.statuses[1:]))
 
 
 def _is_refusal(status: int) -> bool:

@@ -54,7 +54,7 @@ def smuggling(column: Column) -> str:
         claim(seen.cut, f"{name}: answered {seen.statuses}, and not cut", seen)
     for name, raw in ambiguous.ONCE.items():
         seen = ambiguous.send(column.url, raw)
-        claim(len(seen.statuses) <= 1, f"{name}: answered {seen.statuses}", seen)
+        claim(seen.once, f"{name}: answered {seen.statuses}", seen)
     cases = len(ambiguous.REFUSED) + len(ambiguous.CUT) + len(ambiguous.ONCE)
     return f"0 of {cases} taken for two"
 

@@ -27,7 +27,7 @@ if workers_kind != "gthread":
 proc_name = f"moorings {os.environ.get('RELEASE', '')}".strip()
 
 # At random, so that not all workers are replaced at once.
-max_requests_jitter = max_requests // 10
+max_requests_jitter = max_requests // 2
 
 # Each worker loads the app itself: no database connection or exporter thread crosses a fork.
 preload_app = False

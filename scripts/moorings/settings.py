@@ -109,7 +109,7 @@ class Server:
         make="DEADLINE", least=0,
     )  # fmt: skip
     max_requests: int = option(
-        0, "requests after which a worker is replaced, a tenth more at random; 0: never", least=0
+        0, "requests after which a worker is replaced, up to half more at random; 0: never", least=0
     )
     max_body: int = option(104857600, "bytes of the largest request body; 0: no limit", least=0)
     proxy_hops: int = option(0, "proxies in front whose X-Forwarded-* are believed", least=0)

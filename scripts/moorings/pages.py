@@ -47,8 +47,12 @@ def _setting(key: str, item: "Field[Any]") -> str:
     about = item.metadata
     choices = f" ({', '.join(about['choices'])})" if len(about["choices"]) > 1 else ""
     words = [settings.variable(key), about["env"], about["make"], about["flag"]]
-    cells = [f"`{key}`", f"`{item.default!r}`", about["about"] + choices, *map(_code, words)]
+    cells = [f"`{key}`", f"`{_default(item)!r}`", about["about"] + choices, *map(_code, words)]
     return f"| {' | '.join(cells)} |"
+
+
+def _default(item: "Field[Any]") -> object:
+    return settings.AUTO if item.metadata["auto"] else item.default
 
 
 def _code(word: str) -> str:

@@ -14,6 +14,9 @@ from moorings.errors import SettingsError
 
 S = TypeVar("S")
 
+#: The word for what Moorings finds out by itself.
+AUTO = "auto"
+
 
 def option(
     default: Any,
@@ -26,6 +29,7 @@ def option(
     most: int | None = None,
     choices: tuple[str, ...] = (),
     gone: Mapping[str, str] | None = None,
+    auto: bool = False,
 ) -> Any:
     """Describe one setting.
 
@@ -35,11 +39,12 @@ def option(
     :param least: the smallest number allowed.
     :param most: the largest number allowed.
     :param gone: values that people know from elsewhere, and what became of each.
+    :param auto: whether the word ``auto`` may be given, for the default.
     """
     return field(
         default=default,
         metadata={"about": about, "flag": flag, "make": make, "env": env, "least": least,
-                  "most": most, "choices": choices, "gone": gone or {}},
+                  "most": most, "choices": choices, "gone": gone or {}, "auto": auto},
     )  # fmt: skip
 
 
@@ -97,8 +102,8 @@ class Server:
         flag="--socket", make="SOCKET",
     )  # fmt: skip
     workers: int = option(
-        0, "worker processes; 0: as many as fit into the CPUs and the memory of the cgroup",
-        flag="--workers", make="WORKERS", least=0,
+        0, "worker processes; auto: as many as fit into the CPUs and the memory of the cgroup",
+        flag="--workers", make="WORKERS", least=1, auto=True,
     )  # fmt: skip
     threads: int = option(4, "threads per worker", flag="--threads", make="THREADS", least=1)
     grace: int = option(30, "seconds that a running request may take at a stop", least=1)
@@ -301,12 +306,15 @@ def _deadline_fits(server: Server) -> None:
 
 
 def _checked(key: str, item: "Field[Any]", value: object, origin: str) -> object:
+    if item.metadata["auto"] and value == AUTO:
+        return item.default
     typed = _typed(item.type, value)
     if typed in item.metadata["gone"]:
         fact = f"{key}: {typed} was {item.metadata['gone'][typed]} (from {origin})"
         raise SettingsError(fact, hint=_LIST)
     wrong = _not_a(item.type) if typed is None else _out_of_range(item, typed)
     if wrong:
+        wrong += f", or {AUTO}" * item.metadata["auto"]
         raise SettingsError(f"{key}: should be {wrong}, not {value!r} (from {origin})", hint=_LIST)
     return typed
 

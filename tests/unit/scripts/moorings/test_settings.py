@@ -28,6 +28,10 @@ def test_an_empty_variable_is_an_unset_one(tmp_path: Path) -> None:
     assert load(tmp_path, environ={"MOOR_SERVER_WORKERS": ""}).server.workers == 0
 
 
+def test_auto_is_the_default_of_what_is_found_out(tmp_path: Path) -> None:
+    assert load(tmp_path, "[server]\nworkers = 'auto'").server.workers == 0
+
+
 def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
     environ = {"JAEGER_URL": "http://127.0.0.1:1", "OTEL_SERVICE_NAME": "shop"}
     made = load(tmp_path, environ=environ)
@@ -45,6 +49,7 @@ def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
         ("workers = 1", {}, {}, "workers: should be a section"),
         ("[server", {}, {}, "moor.toml: "),
         ("", {"MOOR_SERVER_THREADS": "0"}, {}, "should be 1 or more, not '0'"),
+        ("", {"MOOR_SERVER_WORKERS": "0"}, {}, "should be 1 or more, or auto, not '0'"),
         ("", {"MOOR_SERVER_WORKERS": "abc"}, {}, "or WORKERS of make"),
         ("", {"MOOR_SERVER_PORT": "70000"}, {}, "should be 65535 or less"),
         ("", {"MOOR_SERVER_WORKER": "1"}, {}, "did you mean MOOR_SERVER_WORKERS?"),

@@ -1,7 +1,7 @@
 """How releases are changed in manuals, in place of how moor does it: for the controls."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,27 +94,26 @@ class ByHup:
         """There is only one master."""
 
 
-class InSubInterpreter:
-    """Runs the app in an interpreter of its own, as mod_wsgi does where nobody says otherwise.
+class Edited:
+    """Builds each release with other words in its files."""
 
-    It runs no exit handlers there. The runtime does not count on them: its own flush goes too.
-    """
+    def __init__(self, target: Target, edits: Sequence[tuple[str, str, str]]) -> None:
+        """Do all else as the target does.
 
-    def __init__(self, target: Target) -> None:
-        """Do all else as the target does."""
-        assert isinstance(target, Apache)
+        :param edits: files below the release, what stands there, and what is to.
+        """
+        assert isinstance(target, MasteredTarget)
         self._target = target
+        self._edits = edits
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
 
     def build(self, release: Release) -> None:
-        """Take out what asks for the main interpreter, and for a word before the end."""
+        """Edit what was built."""
         self._target.build(release)
-        code = self._target.releases.folder(release)
-        _replace(code / "deploy" / "apache" / "httpd.conf", "%{GLOBAL}", "sub")
-        _replace(code / "service" / "runtime" / "servers" / "mod_wsgi.py",
-                 "mod_wsgi.subscribe_shutdown(_stopping)", "pass")  # fmt: skip
+        for file, old, new in self._edits:
+            _replace(self._target.releases.folder(release) / file, old, new)
 
 
 def _replace(file: Path, old: str, new: str) -> None:
@@ -124,8 +123,32 @@ def _replace(file: Path, old: str, new: str) -> None:
 
 
 def in_sub_interpreter(target: Target) -> Target:
-    """Return a target whose app is in a sub-interpreter."""
-    return cast(Target, InSubInterpreter(target))
+    """Return a target whose app is in an interpreter of its own, as mod_wsgi's default is.
+
+    It runs no exit handlers there. The runtime does not count on them: its own flush goes too.
+    """
+    flush = "mod_wsgi.subscribe_shutdown(_stopping)"
+    edits = [
+        ("deploy/apache/httpd.conf", "%{GLOBAL}", "sub"),
+        ("service/runtime/servers/mod_wsgi.py", flush, "pass"),
+    ]
+    return cast(Target, Edited(target, edits))
+
+
+#: uWSGI's configuration in a release.
+_INI = "deploy/uwsgi/uwsgi.ini"
+
+
+def die_on_term(target: Target) -> Target:
+    """Return a target whose uWSGI takes SIGTERM for "quit now", as many manuals have it."""
+    hook = "hook-master-start = unix_signal:15 grace_them_all"
+    return cast(Target, Edited(target, [(_INI, hook, "die-on-term = true")]))
+
+
+def without_fork_hooks(target: Target) -> Target:
+    """Return a target whose uWSGI loads the app before it forks, and tells Python nothing."""
+    edits = [(_INI, "lazy-apps = true", ""), (_INI, "py-call-uwsgi-fork-hooks = true", "")]
+    return cast(Target, Edited(target, edits))
 
 
 def by_sigterm(target: Target) -> Target:

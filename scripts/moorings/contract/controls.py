@@ -121,6 +121,16 @@ CONTROLS: Mapping[str, Control] = {
     "a sub-interpreter": Control(
         Tamper(target=bad.in_sub_interpreter), frozenset({"trace.ledger"}), target="apache"
     ),
+    # A gateway would wait for the answers itself.
+    "die-on-term": Control(
+        Tamper(target=bad.die_on_term),
+        frozenset({"drain.running"}),
+        flags={"gateway.kind": "none"},
+        target="uwsgi",
+    ),
+    "no fork hooks": Control(
+        Tamper(target=bad.without_fork_hooks), frozenset({"trace.ledger"}), target="uwsgi"
+    ),
     "no deadline": Control(
         Tamper(flags={"server.deadline": 0, "server.grace": 2}), frozenset({"hang.worker"})
     ),

@@ -23,6 +23,12 @@ LIMITS = {
         "without a gateway",
         _ALONE,
     ),
+    "serve.slow_clients": Limit(
+        "a client that sends slowly holds a thread",
+        "https://uwsgi-docs.readthedocs.io/en/latest/HTTP.html",
+        "without a gateway",
+        _ALONE,
+    ),
     "drain.queued": Limit(
         "a worker that stops takes nothing more, and the backlog is reset with the socket",
         "https://github.com/unbit/uwsgi/issues/1974",

@@ -1,10 +1,16 @@
-"""What uWSGI leaves to the app where it speaks HTTP: chunked bodies, Expect: 100-continue."""
+"""What uWSGI leaves to the app: limits, and by HTTP chunked bodies and Expect: 100-continue."""
 
 import io
 from collections.abc import Callable
 from typing import Any, Protocol
 from wsgiref.types import WSGIEnvironment
 
+from runtime import problems
+
+# What a request has at most, the server's own variables, some forty, included.
+_MOST_VARIABLES = 140
+# The longest header, and the longest URL, as under Gunicorn.
+_LONGEST = 8190
 _GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 # What a client may take for its next chunk.
 _CHUNK_SECONDS = 30
@@ -23,6 +29,37 @@ class Server(Protocol):
         """Return the next chunk of the body, empty at its end."""
 
 
+def refusal(environ: WSGIEnvironment, http: bool) -> problems.Problem | None:
+    """Return the answer to what no client of ours sends, where this is such a request.
+
+    :param http: whether nothing in front has seen to the rest.
+    """
+    if len(environ) > _MOST_VARIABLES:
+        return problems.make(431, "There are more headers than are accepted here.")
+    if not http:
+        return None
+    if len(environ.get("REQUEST_URI", "")) > _LONGEST:
+        return problems.make(414, "The URL is longer than what is accepted here.")
+    values = [value for value in environ.values() if isinstance(value, str)]
+    if max(map(len, values)) > _LONGEST:
+        return problems.make(431, "A header is larger than what is accepted here.")
+    # uWSGI takes a name with a space for another one, and joins two hosts to one.
+    odd = any("\0" in value for value in values) or "," in environ.get("HTTP_HOST", "")
+    if odd or any(" " in name for name in environ):
+        return problems.make(400, "A header is written in a way that is not accepted here.")
+    return _framing(environ)
+
+
+def _framing(environ: WSGIEnvironment) -> problems.Problem | None:
+    """Refuse a body of two lengths, or of none that is known (RFC 9112, section 6.3)."""
+    coding, length = environ.get("HTTP_TRANSFER_ENCODING"), environ.get("CONTENT_LENGTH", "")
+    if coding is not None and (length or coding.lower() != "chunked"):
+        return problems.make(400, "The body is framed in a way that is not accepted here.")
+    if length and not (length.isascii() and length.isdecimal()):
+        return problems.make(400, "Content-Length is no number.")
+    return None
+
+
 def complete(environ: WSGIEnvironment, server: Server) -> None:
     """Give the app a body that it can read whatever way it comes."""
     chunked = "HTTP_TRANSFER_ENCODING" in environ
@@ -33,8 +70,6 @@ def complete(environ: WSGIEnvironment, server: Server) -> None:
     environ["wsgi.input"] = io.BufferedReader(Body(read, server if waits else None))
     if chunked:
         environ["wsgi.input_terminated"] = True
-        # Where both are there, the length is a lie (RFC 9112, section 6.3).
-        environ.pop("CONTENT_LENGTH", None)
 
 
 class Body(io.RawIOBase):

@@ -14,15 +14,13 @@ import uwsgi  # type: ignore[import-untyped]  # only there inside the server
 from runtime import clients, deadline, metrics, problems, settings, tracing, wsgi
 from runtime.servers import uwsgi_http
 
-# What one of uWSGI's requests has at most, the server's own some forty included.
-_MOST_VARIABLES = 140
 _HTTP = os.environ.get("PROTOCOL", "http") == "http"
 
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Call the service, which learns how to reach the client beside uWSGI."""
-    if len(environ) > _MOST_VARIABLES:
-        problem = problems.make(431, "There are more headers than are accepted here.")
+    problem = uwsgi_http.refusal(environ, _HTTP)
+    if problem:
         return problems.answer(problem, environ, start_response)
     environ[clients.KEY] = clients.SocketClient(uwsgi.connection_fd())
     if _HTTP:

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from runtime.servers.uwsgi_http import complete
+from runtime.servers.uwsgi_http import complete, refusal
 
 
 class Playback:
@@ -45,10 +45,39 @@ def test_chunks_larger_than_what_is_asked_for_lose_nothing(size: int) -> None:
     assert b"".join(iter(lambda: stream.read(size), b"")) == b"x" * 20_000 + b"y"
 
 
-def test_chunks_win_over_a_length() -> None:
-    environ = chunked(Playback(b"all of it"), CONTENT_LENGTH="3")
-    assert "CONTENT_LENGTH" not in environ
-    assert environ["wsgi.input"].read() == b"all of it"
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "3"}, 400),
+        ({"HTTP_TRANSFER_ENCODING": "gzip, chunked"}, 400),
+        ({"HTTP_TRANSFER_ENCODING": ""}, 400),
+        ({"CONTENT_LENGTH": "+3"}, 400),
+        ({"CONTENT_LENGTH": "3, 3"}, 400),
+        ({"HTTP_CONTENT_LENGTH ": "3"}, 400),
+        ({"HTTP_X_VALUE": "a\0b"}, 400),
+        ({"HTTP_HOST": "a, b"}, 400),
+        ({"HTTP_X_LONG": "x" * 8191}, 431),
+        ({f"HTTP_X_{number}": "1" for number in range(141)}, 431),
+        ({"REQUEST_URI": "/" * 8191}, 414),
+    ],
+)
+def test_what_no_client_of_ours_sends_is_refused(environ: dict, status: int) -> None:
+    problem = refusal(environ, http=True)
+    assert problem is not None
+    assert problem.status.startswith(str(status))
+
+
+@pytest.mark.parametrize(
+    ("environ", "http"),
+    [
+        ({"HTTP_TRANSFER_ENCODING": "Chunked", "CONTENT_LENGTH": ""}, True),
+        ({"CONTENT_LENGTH": "3", "HTTP_X_LONG": "x" * 8190}, True),
+        # nginx says how a body came that it hands over whole.
+        ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "3"}, False),
+    ],
+)
+def test_what_clients_send_is_not(environ: dict, http: bool) -> None:
+    assert refusal(environ, http) is None
 
 
 def test_a_client_that_waits_is_told_to_go_on_once_when_the_body_is_wanted() -> None:

@@ -201,7 +201,9 @@ class MasteredTarget:
         self.candidate.stop()
         self.front.down()
         with ui.working("Draining the app"):
-            self.running.stop()
+            # The settings may want another gateway than what runs was deployed with.
+            for masters in (self.running, self.front.plain, self.front.colours):
+                masters.stop()
         self.front.clear()
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):

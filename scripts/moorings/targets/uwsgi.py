@@ -58,8 +58,8 @@ class Uwsgi:
         return [str(programs / "python"), "-m", "runtime.messages", *own]
 
     def env(self) -> Mapping[str, str]:
-        """Speak HTTP, where no gateway says otherwise."""
-        return {"PROTOCOL": "http"}
+        """Have nothing to add here."""
+        return {}
 
     def checking(self, argv: list[str]) -> list[str]:
         """Read the configuration, and end before anything is opened."""
@@ -82,12 +82,18 @@ class UwsgiTarget(MasteredTarget):
 
     def start(self, release: Release) -> None:
         """Start the candidate, which speaks HTTP: nothing stands before it."""
-        self.candidate.start(release, super()._launch(release))
+        launch = self._launch(release)
+        self.candidate.start(release, replace(launch, env={**launch.env, "PROTOCOL": "http"}))
 
     def _launch(self, release: Release) -> Launch:
         launch = super()._launch(release)
         speaks = Uwsgi.protocol if self.front.wanted else "http"
-        return replace(launch, env={**launch.env, "PROTOCOL": speaks})
+        return replace(launch, env={**launch.env, "PROTOCOL": speaks, **self._harakiri()})
+
+    def _harakiri(self) -> Mapping[str, str]:
+        """End what even a deadline cannot; without a deadline a request may take any time."""
+        server = self.context.settings.server
+        return {"HARAKIRI": str(server.timeout)} if server.deadline and server.timeout else {}
 
     def _check(self, release: Release) -> None:
         launch = self._launch(release)

@@ -22,7 +22,13 @@ def kind() -> str:
 
 
 @pytest.fixture
-def target(tmp_path: Path, runner, kind: str):
+def more() -> dict[str, object]:
+    """Other settings."""
+    return {}
+
+
+@pytest.fixture
+def target(tmp_path: Path, runner, kind: str, more: dict[str, object]):
     """The target of a checkout whose environment is made."""
     root = tmp_path / "clone"
     locks = root / "service" / "requirements"
@@ -30,7 +36,7 @@ def target(tmp_path: Path, runner, kind: str):
     files = [locks / f"{name}.txt" for name in ("base", "runtime", "uwsgi")]
     for file in files:
         file.write_text(file.stem)
-    flags = {"server.port": "8123", "gateway.kind": kind}
+    flags = {"server.port": "8123", "gateway.kind": kind, **more}
     read = settings.load(root, {}, flags, targets.sections())
     made = targets.make("uwsgi", Context(read, runner, Layout(root, tmp_path / "s", "x"), None))
     place = tmp_path / "s" / "environments"
@@ -90,3 +96,11 @@ def test_behind_nginx_the_candidate_alone_speaks_http(target, runner) -> None:
     (command,) = runner.ran
     assert command.env["PROTOCOL"] == "http"
     assert target._launch(RELEASE).env["PROTOCOL"] == "uwsgi"
+
+
+@pytest.mark.parametrize(
+    ("more", "seconds"),
+    [({"server.deadline": 9, "server.timeout": 60}, "60"), ({"server.deadline": 0}, None)],
+)
+def test_only_what_a_deadline_should_have_cut_is_killed(target, seconds: str | None) -> None:
+    assert target._launch(RELEASE).env.get("HARAKIRI") == seconds

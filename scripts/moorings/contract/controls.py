@@ -33,13 +33,8 @@ class Control:
     """Whether only root can make it."""
     flags: Mapping[str, object] = field(default_factory=dict)
     """The column that it is, where it is another one than the target's first."""
-    target: str = ""
-    """The only one that it can be made on; empty: any."""
-
-
-def of_target(name: str) -> list[str]:
-    """Return the controls that can be made on a target."""
-    return [control for control, about in CONTROLS.items() if about.target in ("", name)]
+    target: str = "gunicorn"
+    """What it is made on: most can be made on any, and are made on the first."""
 
 
 def _app(name: str, ready: str = "") -> Mapping[str, object]:
@@ -66,11 +61,8 @@ CONTROLS: Mapping[str, Control] = {
     "no limits of a request": Control(
         Tamper(flags={"app.env_file": str(APPS / "unlimited.env")}),
         frozenset({"serve.limits"}),
-        target="gunicorn",
     ),
-    "a threaded worker without a gateway": Control(
-        Tamper(), frozenset({"serve.slow_clients"}), target="gunicorn"
-    ),
+    "a threaded worker without a gateway": Control(Tamper(), frozenset({"serve.slow_clients"})),
     "a gateway that forgets types": Control(
         Tamper(front=gateway(forgets=b"text/css")), frozenset({"serve.static"})
     ),
@@ -99,21 +91,18 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(),
         frozenset({"drain.queued"}),
         flags={"gunicorn.worker": "sync"},
-        target="gunicorn",
     ),
     "uvicorn's worker": Control(
         Tamper(),
         frozenset({"trace.ledger"}),
         flags={"gunicorn.worker": "uvicorn"},
-        target="gunicorn",
     ),
     "USR2, WINCH, QUIT": Control(
         Tamper(target=bad.by(bad.Quitting), flags={"server.grace": 5}),
         frozenset({"deploy.load"}),
-        target="gunicorn",
     ),
     "HUP with a broken release": Control(
-        Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"}), target="gunicorn"
+        Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"})
     ),
     "SIGTERM to httpd": Control(
         Tamper(target=bad.by_sigterm), frozenset({"drain.running"}), target="apache"
@@ -152,7 +141,7 @@ CONTROLS: Mapping[str, Control] = {
 }
 
 
-def verdicts(name: str, target: str) -> dict[str, Verdict]:
+def verdicts(name: str) -> dict[str, Verdict]:
     """Run what a control must turn red on its bad deployment, and serve.ready.
 
     :raises Skipped: where this user cannot make it.
@@ -161,7 +150,7 @@ def verdicts(name: str, target: str) -> dict[str, Verdict]:
     if control.as_root and not users.is_root():
         raise Skipped("only root can run an app as root")
     wanted = control.reddens | {READY}
-    column = Run(target, control.flags, tamper=control.tamper).column()
+    column = Run(control.target, control.flags, tamper=control.tamper).column()
     column.patience = PATIENCE
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         try:

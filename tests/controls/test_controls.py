@@ -1,4 +1,4 @@
-"""Each control on Gunicorn: a bad deployment that the checks must catch."""
+"""Each control: a bad deployment that the checks must catch."""
 
 import os
 
@@ -8,11 +8,11 @@ from moorings.contract import controls
 from moorings.contract.outcome import Skipped
 
 
-@pytest.mark.parametrize("name", controls.of_target("gunicorn"))
+@pytest.mark.parametrize("name", controls.CONTROLS)
 def test_control(name: str) -> None:
     """It reddens exactly what it declares."""
     try:
-        found = controls.verdicts(name, "gunicorn")
+        found = controls.verdicts(name)
     except Skipped as missing:
         if os.environ.get("CI"):
             pytest.fail(missing.fact)

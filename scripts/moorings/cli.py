@@ -101,7 +101,7 @@ def rollback(target: str, version: str, **options: Any) -> None:
       moor rollback
       moor rollback gunicorn 4b6e64a8fc27
     """
-    if not version and target not in targets.names():
+    if not version and not words.meant(target, targets.names()):
         target, version = DEFAULT_TARGET, target
     made = _open(target, options)
     report.deployed(made, made.rollback(version))
@@ -164,6 +164,9 @@ def logs(target: str, lines: int, **options: Any) -> None:
       moor logs --lines 20
     """
     text = _open(target, options, looks_only=True).target.logs(lines)
+    if not text:
+        ui.warn("there is no line yet")
+        return
     click.echo(logfile.readable(text) if ui.out.is_terminal else text)
 
 

@@ -96,6 +96,7 @@ class Deployment:
             migrate=service.migrate_command(self.settings),
             boot_timeout=self.settings.server.boot_timeout,
             prove=lifecycle.unproved if dry else lifecycle.prove,
+            claim=self._claim,
             supply=packages.Supply(self.context.runner, self.layout.state, self.yes),
             window=0 if dry else lifecycle.ALIVE,
         )
@@ -112,7 +113,6 @@ class Deployment:
 
     def deploy(self) -> Change | None:
         """Deploy the working tree; None where it runs already."""
-        self._claim()
         return lifecycle.deploy(self.target, self.release(), self.plan())
 
     def _claim(self) -> None:
@@ -129,7 +129,6 @@ class Deployment:
                 f"{other} serves under the name {self.layout.name}",
                 hint=f"./moor down {other} first, or another name: --name",
             )
-        note.parent.mkdir(parents=True, exist_ok=True)
         note.write_text(self.target.name)
 
     def rollback(self, wanted: str = "", plan: lifecycle.Plan | None = None) -> Change | None:

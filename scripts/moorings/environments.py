@@ -53,7 +53,7 @@ class Environments:
         """Of two deploys at once, of two checkouts say, the second waits and finds it made."""
         self.folder.mkdir(parents=True, exist_ok=True)
         what = f"another deploy, which makes the environment {place.name}"
-        with waited(self.folder / f"{place.name}.lock", what, 2 * DEADLINE):
+        with waited(self.folder / f".{place.name}.lock", what, 2 * DEADLINE):
             yield
 
     def key(self, requirements: Sequence[Path]) -> str:

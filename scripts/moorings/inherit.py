@@ -7,6 +7,7 @@ kernel lets him (ptrace_scope of Yama).
 import ctypes
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,14 +18,15 @@ PIDFD_GETFD = 438
 def listener(pid: int, address: str) -> socket.socket | None:
     """Return a copy of a process's listening socket; None where it has none or keeps it.
 
-    :param address: `host:port`, what the socket must be bound to.
+    :param address: `host:port` or `unix:` and a path, what the socket must be bound to.
     """
     with suppress(OSError):
+        wanted = _numeric(address)
         process = os.pidfd_open(pid)
         try:
             for number in _sockets(pid):
                 found = _copy(process, number)
-                if found is not None and _bound(found) == address:
+                if found is not None and _bound(found) in wanted:
                     return found
                 if found is not None:
                     found.close()
@@ -55,7 +57,18 @@ def _bound(found: socket.socket) -> str:
     if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return ""
     name = found.getsockname()
-    if isinstance(name, tuple):
-        host = f"[{name[0]}]" if ":" in name[0] else name[0]
-        return f"{host}:{name[1]}"
-    return f"unix:{os.fsdecode(name)}"
+    return _written(name) if isinstance(name, tuple) else f"unix:{os.fsdecode(name)}"
+
+
+def _numeric(address: str) -> set[str]:
+    """Return an address as the kernel may say it: where its host is a name, there are several."""
+    host, _, port = address.rpartition(":")
+    if address.startswith("unix:"):
+        return {address}
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    return {_written(name) for *_, name in found}
+
+
+def _written(name: Sequence[object]) -> str:
+    host, port = str(name[0]), name[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -34,6 +34,8 @@ class Plan:
     """Seconds."""
     prove: Callable[[Target, Release, float], None]
     """The proof before the switch; a control of the contract leaves it out."""
+    claim: Callable[[], None] = lambda: None
+    """Notes whose deployment this is; raises where it is another's."""
     supply: Callable[[Need], bool] = nothing
     """Gets what a target lacks, where it may."""
     window: float = ALIVE
@@ -50,6 +52,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
         old = target.live()
         if old == release:
             return None
+        plan.claim()
         require_known(target, old)
         require(target.needs(), plan.supply)
         ui.say(f"Release {release.version} on {target.column}", style="bold")
@@ -123,9 +126,14 @@ def _undone(target: Target, release: Release, plan: Plan, change: Change) -> Ite
         if isinstance(problem, MoorError):
             _with_state(problem, target)
         if not isinstance(problem, Exception):
-            begun = "; its migration had begun" if "migrate" in change.seconds else ""
-            ui.warn(f"release {release.version} was stopped{begun}; {_left(target)}")
+            ui.warn(f"release {release.version} was stopped{_data(change)}; {_left(target)}")
         raise
+
+
+def _data(change: Change) -> str:
+    if "migrate" not in change.seconds:
+        return ""
+    return "; its migration had " + ("ended" if "proof" in change.seconds else "begun")
 
 
 _NOTHING = "nothing was left running"

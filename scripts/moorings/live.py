@@ -170,7 +170,8 @@ class Live:
         :param about: what is to be found of it again.
         :param wait: returns when it serves.
         """
-        old = self.master
+        # One that died a moment ago is started again: it is still the live one.
+        old = next((one for one in self.supervised.masters() if one.good), None)
         self.supervised.ask("start", name=name, argv=launch.argv, env=dict(launch.env),
                             cwd=str(launch.cwd), log=str(self.log), about=about,
                             ends_by=launch.ends_by)  # fmt: skip

@@ -102,7 +102,7 @@ def test_a_stop_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(KeyboardInterrupt):
         lifecycle.deploy(target, NEW, plan(tmp_path, KeyboardInterrupt()))
     said = " ".join(capsys.readouterr().err.split())
-    assert "release new was stopped; its migration had begun; release old was not" in said
+    assert "release new was stopped; its migration had ended; release old was not" in said
 
 
 @pytest.mark.parametrize("error", [MoorError("no"), KeyboardInterrupt(), SystemExit(143)])

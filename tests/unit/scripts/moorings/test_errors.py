@@ -67,7 +67,7 @@ def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     ran = subprocess.run(
-        [sys.executable, "-m", "moorings", "logs", "--set", f"deployment.state={tmp_path}"],
+        [sys.executable, "-m", "moorings", "config", "--set", f"deployment.state={tmp_path}"],
         env={"PATH": os.defpath, "PYTHONPATH": str(SCRIPTS)},
         stdout=write, stderr=subprocess.PIPE, text=True, timeout=30,
     )  # fmt: skip

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -216,6 +218,14 @@ class Server:
         self.process.send_signal(signal_number)
         self.process.wait(SECONDS)
         return time.monotonic() - began
+
+    def stop_during(self, requests: Iterable[Future[Any]], end: Path) -> None:
+        """Stop while requests run that end once there is a file, which is made only then."""
+        assert not any(future.done() for future in requests)
+        self.process.send_signal(signal.SIGTERM)
+        until(lambda: "Handling signal: term" in self.stdout(), "the stop to begin")
+        end.touch()
+        self.process.wait(SECONDS)
 
     def stdout(self) -> str:
         return (self._folder / "stdout").read_text()

@@ -37,12 +37,13 @@ def test_nothing_is_lost_at_a_stop(server: Any, kind: str, collector: Any, tmp_p
         (tmp_path / "drain").touch()
         server.until(lambda: _says_close(server), "the announcement")
         # A sync worker has one request at a time.
-        running = [pool.submit(server.ask, "/slow/3000") for _ in range(2 if kind == "sync" else 4)]
+        ended, number = tmp_path / "ended", 2 if kind == "sync" else 4
+        running = [pool.submit(server.ask, f"/held?until={ended}") for _ in range(number)]
         server.until(lambda: _sum(server, "active_requests") == len(running), "all run")
-        server.stop()
+        server.stop_during(running, ended)
         assert [future.result()[1] for future in running] == [b"done"] * len(running)
     assert collector.names().count("GET /items/<int:number>") == 40
-    assert collector.names().count("GET /slow/<int:milliseconds>") == len(running)
+    assert collector.names().count("GET /held") == len(running)
     assert (server.process.returncode, server.pids(), server.stderr()) == (0, [], "")
     assert [line["message"] for line in server.lines() if line["level"] != "info"] == []
 

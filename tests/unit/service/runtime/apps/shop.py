@@ -4,6 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from flask import Flask, Response, request
 from sqlalchemy import create_engine, text
@@ -37,6 +38,15 @@ def cut() -> Response:
 @app.get("/slow/<int:milliseconds>")
 def slow(milliseconds: int) -> str:
     time.sleep(milliseconds / 1000)
+    return "done"
+
+
+@app.get("/held")
+def held() -> str:
+    """Answer once a file is there; it is a test's, which has a deadline of its own."""
+    deadline = time.monotonic() + 60
+    while not Path(request.args["until"]).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
     return "done"
 
 

@@ -101,6 +101,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.by(bad.Quitting), flags={"server.grace": 5}),
         frozenset({"deploy.load"}),
     ),
+    "no announcement": Control(Tamper(target=bad.unannounced), frozenset({"deploy.load"})),
     "HUP with a broken release": Control(
         Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"})
     ),
@@ -163,11 +164,9 @@ def verdicts(name: str) -> dict[str, Verdict]:
 def missed(name: str, found: Mapping[str, Verdict]) -> list[str]:
     """Return, in words, where a control did not do exactly what it declares."""
     declared = CONTROLS[name].reddens
-    green = [one.id for one in found.values() if one.id in declared and not one.red]
-    red = [
-        f"{one.id} ({one.reason})" for one in found.values() if one.id not in declared and one.red
-    ]
+    green = [one for one in found.values() if one.id in declared and not one.red]
+    wrong = [one for one in found.values() if one.id not in declared and one.outcome != "pass"]
     return [
-        *(f"{id} did not turn red: {found[id].outcome} {found[id].figure}" for id in green),
-        *(f"{said} turned red, which is not declared" for said in red),
+        *(f"{one.id} did not turn red: {one.outcome} {one.figure or one.reason}" for one in green),
+        *(f"{one.id} ({one.reason}) turned red, which is not declared" for one in wrong),
     ]

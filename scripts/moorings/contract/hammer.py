@@ -11,7 +11,7 @@ from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.site import Site
 from moorings.contract.size import Size
-from moorings.contract.wire import Answer
+from moorings.contract.wire import Answer, Connection
 
 #: Each leaves a span, and lasts long enough to be met by what happens to its worker.
 SLEEPS = "/_probe/sleep/0.02"
@@ -20,16 +20,24 @@ SLEEPS = "/_probe/sleep/0.02"
 IDLE = 150
 
 
-def _groups(far: str) -> tuple[Group, ...]:
+def _groups(near: str, far: str) -> tuple[Group, ...]:
     """Both modes at both distances; the pause leaves a small machine the time for anything else."""
-    return (
+    busy = (
         Group("keep-alive", clients=3, pause=0.02),
         Group("per request", clients=3, keep_alive=False, pause=0.02),
         Group("keep-alive at 40 ms", clients=3, pause=0.02, url=far),
-        # One after another, so that each of them idles for 2.5 s.
-        Group("idle at 40 ms", clients=IDLE, rate=IDLE / 2.5, url=far),
         Group("per request at 40 ms", clients=3, keep_alive=False, pause=0.02, url=far),
     )
+    # One after another, so that each of them idles for 2.5 s.
+    idle = Group("idle at 40 ms", clients=IDLE, rate=IDLE / 2.5, url=far)
+    return (*busy, idle) if _stays_open(near) else busy
+
+
+def _stays_open(url: str) -> bool:
+    """Tell whether there are idle connections: sync workers close each after its answer."""
+    with Connection(url) as connection:
+        connection.ask("GET", SLEEPS)
+        return connection.reusable
 
 
 @contextmanager
@@ -44,7 +52,7 @@ def loaded(
         plan = Plan(
             site.url,
             ask=in_turn(SLEEPS),
-            groups=_groups(far),
+            groups=_groups(site.url, far),
             requests=200_000,
             seconds=size.seconds,
             verdict=verdict,

@@ -3,7 +3,8 @@
 import os
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from moorings.contract.registry import NEEDS, Check
@@ -71,11 +72,13 @@ class Verdict:
     reason: str = ""
     details: str = ""
     """What a person needs to understand a failure; not part of the report."""
+    broke: bool = False
+    """Whether the check itself came to no verdict: a tool is missing, or it has a bug."""
 
     @property
     def red(self) -> bool:
         """Tell whether a control has caught something: a known limit counts."""
-        return self.outcome in ("fail", "limit")
+        return self.outcome in ("fail", "limit") and not self.broke
 
 
 def judge(check: Check, column: "Column", *, ci: bool | None = None) -> Verdict:
@@ -87,29 +90,34 @@ def judge(check: Check, column: "Column", *, ci: bool | None = None) -> Verdict:
         needs = "; ".join(NEEDS[need] for need in lacking)
         return Verdict(check.id, "n/a", reason=f"needs {needs}")
     began = time.monotonic()
-    outcome, figure, reason, details = _attempt(check, column, _ci() if ci is None else ci)
-    return Verdict(check.id, outcome, figure, time.monotonic() - began, reason, details)
+    verdict = _attempt(check, column, _ci() if ci is None else ci)
+    return replace(verdict, seconds=time.monotonic() - began)
 
 
 def _ci() -> bool:
     return os.environ.get("CI", "") not in ("", "0", "false")
 
 
-def _attempt(check: Check, column: "Column", ci: bool) -> tuple[Outcome, str, str, str]:
+def _attempt(check: Check, column: "Column", ci: bool) -> Verdict:
     limit = column.limit(check.id)
+    made = partial(Verdict, check.id)
     try:
         figure = check.run(column)
     except Skipped as missing:
-        return ("fail" if ci else "skip"), "", f"skipped: {missing.fact}", missing.hint
+        what = f"skipped: {missing.fact}"
+        return made("fail" if ci else "skip", reason=what, details=missing.hint, broke=True)
     except Exception as problem:
         reason, details = _explain(problem)
         if limit is not None and isinstance(problem, CheckFailed):
-            return "limit", reason, f"{limit.cause} ({limit.source})", details
-        return "fail", "", reason, details
+            known = f"{limit.cause} ({limit.source})"
+            return made("limit", reason, reason=known, details=details)
+        broke = not isinstance(problem, MoorError)
+        return made("fail", reason=reason, details=details, broke=broke)
     if limit is not None and limit.always:
         gone = f"the known limit no longer occurs: {limit.cause}"
-        return "fail", figure, gone, "take it out of the target's LIMITS and README"
-    return "pass", figure, "", ""
+        hint = "take it out of the target's LIMITS and README"
+        return made("fail", figure, reason=gone, details=hint)
+    return made("pass", figure)
 
 
 def _explain(problem: Exception) -> tuple[str, str]:

@@ -28,6 +28,12 @@ def test_a_check_that_stays_green_is_named() -> None:
     assert missed(NAME, found("pass", "n/a")) != []
 
 
+def test_a_check_that_came_to_no_verdict_has_caught_nothing() -> None:
+    broke = {**found("pass", "fail"), "drain.running": Verdict(
+        "drain.running", "fail", reason="AssertionError", broke=True)}  # fmt: skip
+    assert missed(NAME, broke) == ["drain.running did not turn red: fail AssertionError"]
+
+
 def test_another_that_turns_red_is_named() -> None:
     assert missed(NAME, found("fail", "fail")) == [
         "serve.ready (why) turned red, which is not declared"

@@ -58,6 +58,7 @@ def test_a_bug_is_a_failure_with_its_traceback() -> None:
     verdict = judge(check(stumbles), Column("fake"))
     assert (verdict.outcome, verdict.reason) == ("fail", "KeyError: 'pid'")
     assert "stumbles" in verdict.details
+    assert (verdict.broke, verdict.red) == (True, False)
 
 
 def test_a_need_that_the_column_cannot_have() -> None:

@@ -11,15 +11,6 @@ from moorings import targets
 ROOT = Path(__file__).resolve().parents[2]
 HEADINGS = ["What runs", "By hand", "With moor", "Tune", "When it fails"]
 
-#: What the older pages still have in their place.
-FORMER = [
-    "Installing",
-    "Running by hand",
-    "Configuration",
-    "Stopping and reloading",
-    "Known limits",
-]
-
 
 def folders() -> list[str]:
     return [one.name for one in (ROOT / "deploy").iterdir() if one.is_dir() and one.name != "parts"]
@@ -50,8 +41,7 @@ def test_a_target_has_its_places(name: str, place: str) -> None:
     "page", sorted((ROOT / "deploy").rglob("README.md")), ids=lambda page: page.parent.name
 )
 def test_every_page_of_deploy_has_the_same_headings(page: Path) -> None:
-    expected = FORMER if page.parent.name in ("gunicorn", "jaeger") else HEADINGS
-    assert re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE) == expected
+    assert re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE) == HEADINGS
 
 
 def modules(folder: str) -> list[Path]:

@@ -20,7 +20,7 @@ from moorings.contract.hammer import ended, loaded
 from moorings.contract.load_report import Report
 from moorings.contract.run import ROOT
 from moorings.contract.site import FLAGS, Site, Yard
-from moorings.contract.size import Size
+from moorings.contract.size import BETWEEN, Size
 from moorings.flags import DEFAULT_TARGET, setting_options, values
 from moorings.history import WAITS
 from moorings.runner import LocalRunner
@@ -93,8 +93,8 @@ def measure(yard: Yard, times: int) -> tuple[list[Timing], Report]:
                 file.write(f"# {number}\n")
             timings.append(deploy(site, tree))
             ui.good(f"{number + 1} of {times}: {timings[-1].work:.1f} s without the waits")
-            load.wait(SIZE.between)
-        return timings, ended(load, SIZE)
+            load.wait(BETWEEN)
+        return timings, ended(load)
 
 
 def table(timings: Sequence[Timing]) -> Table:

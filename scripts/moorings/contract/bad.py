@@ -166,12 +166,6 @@ def die_on_term(target: Target) -> Target:
     return cast(Target, Edited(target, [(_INI, hook, "die-on-term = true")]))
 
 
-def without_fork_hooks(target: Target) -> Target:
-    """Return a target whose uWSGI loads the app before it forks, and tells Python nothing."""
-    edits = [(_INI, "lazy-apps = true", ""), (_INI, "py-call-uwsgi-fork-hooks = true", "")]
-    return cast(Target, Edited(target, edits))
-
-
 def by_sigterm(target: Target) -> Target:
     """Return a target that stops Apache as `docker stop` would."""
     assert isinstance(target, Apache)

@@ -10,7 +10,7 @@ from moorings.contract.load_releases import Succession
 from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.site import Site
-from moorings.contract.size import Size
+from moorings.contract.size import BETWEEN, Size
 from moorings.contract.wire import Answer, Connection
 
 #: Each leaves a span, and lasts long enough to be met by what happens to its worker.
@@ -58,20 +58,20 @@ def loaded(
             verdict=verdict,
         )
         with running(plan, succession) as load:
-            load.wait(size.between)
+            load.wait(BETWEEN)
             yield load
 
 
-def ended(load: Load, size: Size) -> Report:
+def ended(load: Load) -> Report:
     """Load some more, and stop a load that was on to the end."""
-    load.wait(size.between)
+    load.wait(BETWEEN)
     claim(not load.over, "the load ended before the change did")
     return load.stop()
 
 
-def unharmed(load: Load, size: Size) -> Report:
+def unharmed(load: Load) -> Report:
     """Stop a load, and see that nothing failed."""
-    report = ended(load, size)
+    report = ended(load)
     if report.failed:
         raise CheckFailed(report.describe())
     return report

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+#: Requests before, between and after the changes of a load, so that each is met by some.
+BETWEEN = 200
+
 
 class Size(StrEnum):
     """How much a run does, by its name in the reports."""
@@ -17,11 +20,6 @@ class Size(StrEnum):
     def cycles(self) -> int:
         """How often a check under load changes what runs."""
         return 20 if self is Size.FULL else 2
-
-    @property
-    def between(self) -> int:
-        """Requests before, between and after the changes, so that each is met under load."""
-        return 500 if self is Size.FULL else 200
 
     @property
     def seconds(self) -> float:

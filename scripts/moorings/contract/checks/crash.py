@@ -18,6 +18,7 @@ from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
+from moorings.contract.size import BETWEEN
 from moorings.contract.spans import Caller, arrived
 from moorings.contract.wire import Answer
 
@@ -66,7 +67,7 @@ def crash_worker(column: Column) -> str:
             workers = _workers(site)
             killed, held = time.time(), _kill(min(workers), site.url)
             took = _strong_again(site, workers, seen)
-            report = ended(load, size)
+            report = ended(load)
         site.stop()
         found = ledger.compare(
             ledger.Reader(column.traces, site.name), report.answered_ids, since=report.since
@@ -129,11 +130,11 @@ def hang_worker(column: Column) -> str:
     with column.other({"server.deadline": DEADLINE}) as site, loaded(site, size) as load:
         before = _threads(site)
         took = [_hang(column, site) for _ in range(size.cycles)]
-        load.wait(size.between)
+        load.wait(BETWEEN)
         probe.until(lambda: True if _threads(site) <= before else None, timeout=REPLACED,
                     what=f"the workers to have {before} threads again",
                     last=lambda: str(_threads(site)))  # fmt: skip
-        report = unharmed(load, size)
+        report = unharmed(load)
     return f"cut after {max(took):.1f} s at most, {report.summary()} beside it"
 
 
@@ -172,7 +173,7 @@ def recycle(column: Column) -> str:
                 timeout=size.seconds / 2,
                 last=lambda: f"{len(seen.pids)} have",
             )
-            report = unharmed(load, size)
+            report = unharmed(load)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
         found = ledger.compare(reader, report.answered_ids, since=report.since)

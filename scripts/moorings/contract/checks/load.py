@@ -13,11 +13,12 @@ from moorings import probe
 from moorings.contract import ledger
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.column import Column
-from moorings.contract.hammer import figure, loaded, unharmed
+from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_releases import Succession
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
+from moorings.contract.size import BETWEEN
 from moorings.errors import LockedError
 
 OTHER: dict[str, object] = {"app.dir": str(APPS / "second"), "app.app": "second:app"}
@@ -36,9 +37,9 @@ def reload_load(column: Column) -> str:
     with column.other() as site, loaded(site, size) as load:
         for workers in numbers:
             site.reload({"server.workers": workers})
-            load.wait(size.between)
+            load.wait(BETWEEN)
             _has_workers(site, workers)
-        return figure(unharmed(load, size))
+        return figure(unharmed(load))
 
 
 def _has_workers(site: Site, wanted: int) -> None:
@@ -68,8 +69,8 @@ def deploy_load(column: Column) -> str:
                 site.deploy(flags, proof=False)
                 succession.finish()
                 _nothing_of(before, site)
-                load.wait(size.between)
-            return figure(unharmed(load, size))
+                load.wait(BETWEEN)
+            return figure(unharmed(load))
 
 
 @check(
@@ -90,8 +91,8 @@ def rollback_load(column: Column) -> str:
                 site.rollback(versions[number % 2])
                 succession.finish()
                 _nothing_of(before, site)
-                load.wait(size.between)
-            return figure(unharmed(load, size))
+                load.wait(BETWEEN)
+            return figure(unharmed(load))
 
 
 @contextmanager
@@ -153,14 +154,14 @@ def trace_ledger(column: Column) -> str:
     with column.other() as site:
         with loaded(site, size) as load:
             site.reload({"server.workers": 3})
-            load.wait(size.between)
+            load.wait(BETWEEN)
             before = site.pids()
             site.deploy({"server.threads": 5}, proof=False)
             _nothing_of(before, site)
-            report = unharmed(load, size)
+            report = ended(load)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
         found = ledger.compare(reader, report.answered_ids, since=report.since)
-    if not found.even:
-        raise CheckFailed(found.describe())
+    if report.failed or not found.even:
+        raise CheckFailed(f"{found.describe()}\n{report.describe()}")
     return found.figure

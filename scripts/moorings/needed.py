@@ -1,4 +1,4 @@
-"""Gets the packages that the tests of all columns need, as their deploys would: for `make test`.
+"""Gets the packages that the tests of columns and pages need, as a deploy would: for `make test`.
 
 A test that is collected before a deploy has brought its server would be skipped.
 """
@@ -23,7 +23,15 @@ def missing(root: Path, environ: Mapping[str, str]) -> list[Need]:
         for need in made.target.needs():
             if need.packages and not need.there:
                 found[need.what] = need
-    return list(found.values())
+    return [*found.values(), *_by_hand()]
+
+
+def _by_hand() -> list[Need]:
+    """Return what is missing of what the pages of deploy/ begin with, by hand."""
+    has_venv = any(Path("/usr/lib").glob("python3*/ensurepip/__init__.py"))
+    how = "as root: apt-get install --yes --no-install-recommends python3-venv"
+    venv = Need("Debian's Python has no venv with pip", has_venv, how, ("python3-venv",))
+    return [need for need in (packages.need("curl", "curl"), venv) if not need.there]
 
 
 def main() -> int:

@@ -44,6 +44,19 @@ def test_every_page_of_deploy_has_the_same_headings(page: Path) -> None:
     assert re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE) == HEADINGS
 
 
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "deploy").rglob("README.md")), ids=lambda page: page.parent.name
+)
+def test_by_hand_can_be_run_and_needs_no_moor(page: Path) -> None:
+    """What is marked is run by tests/journeys/test_by_hand.py, which looks nowhere else."""
+    text = page.read_text()
+    by_hand = text.split("\n## By hand\n")[1].split("\n## ")[0]
+    assert by_hand.count("\n```sh runnable\n") == text.count("runnable\n") > 0
+    assert not re.search(r"\bmoor\b", by_hand)
+    # Each port is a variable, as `PORT=8000`: the test has another one.
+    assert not re.search(r"127\.0\.0\.1:\d", "".join(by_hand.split("\n```")[1::2]))
+
+
 def modules(folder: str) -> list[Path]:
     # The apps that the contract deploys are no part of the package.
     found = (ROOT / folder).rglob("*.py")

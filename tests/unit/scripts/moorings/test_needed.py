@@ -16,6 +16,11 @@ def test_every_column_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [need.what for need in found] == ["nginx is not installed"]
 
 
+def test_what_the_pages_are_followed_with_is_wanted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "find", lambda program: "" if program == "curl" else "/found")
+    assert "curl is not installed" in [need.what for need in needed.missing(ROOT, {})]
+
+
 def test_ci_fails_where_something_is_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

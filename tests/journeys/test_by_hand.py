@@ -1,0 +1,171 @@
+"""What each page of deploy/ has under *By hand*, typed as it stands there, in a fresh clone."""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from tests.journeys.conftest import ROOT
+
+from moorings import ports, probe
+from moorings.services.jaeger_source import VERSION
+
+PAGES = sorted((ROOT / "deploy").rglob("README.md"))
+
+#: Seconds; each page that needs an environment makes its own.
+DEADLINE = 900
+#: Seconds for what was told to stop, and is not waited for on the page.
+STOP = 30
+
+#: What a page needs beside Python, git and curl; programs by their names, files by their paths.
+NEEDS = {
+    "apache": ["/usr/sbin/apache2", "/usr/lib/apache2/modules/mod_wsgi.so"],
+    "jaeger": ["jaeger"],
+    "nginx": ["/usr/sbin/nginx"],
+}
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "moorings"
+BUILT = str(CACHE / "jaeger" / VERSION)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody without rights, who has a clone and has set nothing."""
+
+    home: Path
+    name: str = "nobody" if os.getuid() == 0 else ""
+    """Who it is; empty: the one who runs the tests, who is not root."""
+
+    @property
+    def clone(self) -> Path:
+        return self.home / "the clone"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
+
+    def types(self, script: str) -> "subprocess.Popen[bytes]":
+        """Begin with a script, in a session of its own; what it says goes into `log`."""
+        rights: dict[str, Any] = {}
+        if self.name:
+            group = pwd.getpwnam(self.name).pw_gid
+            rights = {"user": self.name, "group": group, "extra_groups": []}
+        with self.log.open("wb") as said:
+            return subprocess.Popen(
+                ["bash", "-eux", "-o", "pipefail", "-c", script],
+                cwd=self.clone,
+                env=self._env(),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **rights,
+            )
+
+    def _env(self) -> dict[str, str]:
+        # How pip reaches its index is the machine's, and no part of the page.
+        ways = ("PIP_", "SSL_", "HTTPS_PROXY")
+        client = {
+            name: value for name, value in os.environ.items() if name.upper().startswith(ways)
+        }
+        path = f"{self.home / 'bin'}:/usr/local/bin:/usr/bin:/bin"
+        return {"HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8", **client}
+
+    def own(self) -> None:
+        """Have all that is here."""
+        if self.name:
+            known = pwd.getpwnam(self.name)
+            for path in (self.home, *self.home.rglob("*")):
+                os.chown(path, known.pw_uid, known.pw_gid, follow_symlinks=False)
+
+
+def git(*argv: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), *argv], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def person() -> Iterator[Person]:
+    # Not below pytest's own folder, which is closed to others.
+    with tempfile.TemporaryDirectory(prefix="by hand ") as folder:
+        one = Person(Path(folder))
+        # What is not committed yet too; what git does not know is not there, as for everybody.
+        commit = git("stash", "create") or git("rev-parse", "HEAD")
+        git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(one.clone))
+        git("-C", str(one.clone), "checkout", "--quiet", "--detach", commit)
+        yield one
+
+
+def script(page: Path) -> str:
+    """Return the marked blocks of a page, with free ports in place of those that it names."""
+    by_hand = page.read_text().split("\n## By hand\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```sh runnable\n(.*?)^```$", by_hand, re.MULTILINE | re.DOTALL)
+    taken: set[int] = set()
+    return re.sub(r"\b(\w*PORT)=\d+\b", lambda found: f"{found[1]}={other(taken)}", "".join(blocks))
+
+
+def other(taken: set[int]) -> int:
+    """Return a free port that is none of those, and add it to them."""
+    port = probe.until(
+        lambda: free if (free := ports.free("127.0.0.1")) not in taken else None,
+        what="a free port",
+        timeout=5,
+    )
+    taken.add(port)
+    return port
+
+
+def supply(page: Path, person: Person) -> None:
+    """Give what a page needs: skip where it is missing, fail where that is CI."""
+    path = f"{os.environ['PATH']}:{BUILT}"
+    for need in ["git", "curl", *NEEDS.get(page.parent.name, [])]:
+        found = need if Path(need).exists() else shutil.which(need, path=path)
+        if not found:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{need} is missing")
+        if need == "jaeger":
+            (person.home / "bin").mkdir()
+            shutil.copy2(found, person.home / "bin")  # root's cache is closed to others
+
+
+def living(session: int) -> list[psutil.Process]:
+    """Return what runs in a session."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def end(session: int) -> None:
+    """Kill what a page left, after it failed."""
+    for process in living(session):
+        process.kill()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_a_page_can_be_followed(page: Path, person: Person) -> None:
+    supply(page, person)
+    person.own()
+    with person.types(script(page)) as shell:
+        try:
+            assert shell.wait(DEADLINE) == 0, person.log.read_text(errors="replace")[-4000:]
+            probe.until(
+                lambda: None if living(shell.pid) else True,
+                what="all that was started to end",
+                timeout=STOP,
+                last=lambda: str(living(shell.pid)),
+            )
+        finally:
+            end(shell.pid)

@@ -101,6 +101,8 @@ class Gateway:
         bind = self.live.address()
         digest = gateway_files.digest(behind, self.server, bind)
         if self._runs(digest, bind):
+            # One that was broken off may have left another beside it.
+            self.live.retire_others()
             return
         self.live.make_ready(bind)
         name = f"nginx-{time.time_ns()}"
@@ -130,7 +132,7 @@ class Gateway:
         users.hand_over(folder, self.context.user)
         argv = self._argv(folder)
         self._read(argv, folder)
-        return Launch(argv, ENVIRONMENT, folder, signal.SIGQUIT), inner
+        return Launch(argv, ENVIRONMENT, folder, signal.SIGQUIT, signal.SIGQUIT), inner
 
     def _argv(self, folder: Path) -> list[str]:
         nginx = packages.find("nginx")

@@ -39,6 +39,8 @@ class Launch:
     cwd: Path
     ends_by: int = signal.SIGTERM
     """The signal that asks it to answer what it has, and end."""
+    orphans_end_by: int = signal.SIGTERM
+    """The same for its workers, where it was killed."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,8 @@ class Live:
         old = next((one for one in self.supervised.masters() if one.good), None)
         self.supervised.ask("start", name=name, argv=launch.argv, env=dict(launch.env),
                             cwd=str(launch.cwd), log=str(self.log), about=about,
-                            ends_by=launch.ends_by)  # fmt: skip
+                            ends_by=launch.ends_by,
+                            orphans_end_by=launch.orphans_end_by)  # fmt: skip
         try:
             wait()
             self.supervised.ask("good", name=name, about=about)

@@ -50,6 +50,8 @@ class Master:
     """What moor wants to find again: the release, the folder of its run."""
     ends_by: int = signal.SIGTERM
     """The signal that asks it to answer what it has, and end."""
+    orphans_end_by: int = signal.SIGTERM
+    """The same for its workers, where it was killed: they do not know all of their master's."""
     pid: int = 0
     began: int = 0
     good: bool = False
@@ -248,7 +250,7 @@ class Supervisor:
         # Its workers still accept on the socket: let them finish what they do.
         if master.pid:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(master.pid, signal.SIGTERM)
+                os.killpg(master.pid, master.orphans_end_by)
         say(f"master {master.name} (process {master.pid}) ended with {how}")
         master.pid = 0
         if master.good and not self.ending:

@@ -40,6 +40,20 @@ while not told:
     connection.close()
 """
 
+#: A master with a worker, each of which says by which signal it ends.
+FAMILY = """
+import os, signal
+worker = os.fork()
+who = "master" if worker else "worker"
+for name in ("SIGTERM", "SIGQUIT"):
+    said = f"{who} ends by {name}\\n".encode()
+    signal.signal(signal.Signals[name], lambda *_, said=said: (os.write(1, said), os._exit(0)))
+if worker == 0:
+    print("serves", flush=True)
+while True:
+    signal.pause()
+"""
+
 
 class Place:
     """A supervisor in a folder, and what it listens on."""
@@ -52,15 +66,15 @@ class Place:
             self.port = free.getsockname()[1]
         self.supervised.ensure(f"127.0.0.1:{self.port}", folder / "log", sys.executable)
 
-    def start(self, name: str) -> None:
-        self.launch(name, sys.executable)
+    def start(self, name: str, **wanted: object) -> None:
+        self.launch(name, sys.executable, **wanted)
         self.until(lambda: (self.folder / name).exists() and "serves" in self.said(name))
 
-    def launch(self, name: str, program: str) -> None:
+    def launch(self, name: str, program: str, code: str = SERVER, **wanted: object) -> None:
         about = {"version": name, "commit": "", "settings": "", "bind": f"127.0.0.1:{self.port}"}
         self.supervised.ask(
-            "start", name=name, argv=[program, "-c", SERVER], env={"NAME": name},
-            cwd=str(self.folder), log=str(self.folder / name), about=about,
+            "start", name=name, argv=[program, "-c", code], env={"NAME": name},
+            cwd=str(self.folder), log=str(self.folder / name), about=about, **wanted,
         )  # fmt: skip
 
     def revive(self) -> bool:
@@ -124,6 +138,16 @@ def test_the_last_good_one_is_started_again(place: Place) -> None:
     place.until(lambda: place.names() == ["good"] and place.master("good").deaths == 1)
     place.until(lambda: place.master("good").process() is not None)
     assert place.ask() == "good"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_the_workers_of_a_killed_master_end_by_their_own_signal(place: Place, number: int) -> None:
+    place.start("family", code=FAMILY, orphans_end_by=number)
+    os.kill(place.master("family").pid, signal.SIGKILL)
+    place.until(lambda: "worker ends by" in place.said("family"))
+    assert place.said("family").splitlines()[1:] == [
+        f"worker ends by {signal.Signals(number).name}"
+    ]
 
 
 def test_a_record_that_cannot_be_written_stops_nothing(place: Place) -> None:

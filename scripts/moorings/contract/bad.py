@@ -144,16 +144,26 @@ def in_sub_interpreter(target: Target) -> Target:
     return cast(Target, Edited(target, edits))
 
 
+def hoards(target: Target) -> Target:
+    """Return a target that has a request's body in memory as a whole."""
+    read = "request.stream.read({})"
+    edit = ("service/runtime/probe.py", read.format("64 * 1024"), read.format(""))
+    return cast(Target, Edited(target, [edit]))
+
+
+def own_threads(target: Target) -> Target:
+    """Return a target with Gunicorn's own threads, which close what idles for 2 s at a stop."""
+    file, ours = "service/runtime/servers/gunicorn.py", '"runtime.servers.threads.Worker"'
+    return cast(Target, Edited(target, [(file, ours, '"gthread"')]))
+
+
 def unannounced(target: Target) -> Target:
     """Return a target with Gunicorn's own threads, whose old masters end without a word.
 
     The runtime's workers answer every idle client once more at a stop, announced or not: none of
     them was seen to lose a request by this.
     """
-    edits = [
-        ("service/runtime/servers/gunicorn.py", '"runtime.servers.threads.Worker"', '"gthread"')
-    ]
-    return cast(Target, Edited(by(Unannounced)(target), edits))
+    return own_threads(by(Unannounced)(target))
 
 
 #: uWSGI's configuration in a release.

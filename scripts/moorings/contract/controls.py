@@ -61,6 +61,7 @@ CONTROLS: Mapping[str, Control] = {
     "no limit of a body": Control(
         Tamper(flags={"server.max_body": 0}), frozenset({"serve.upload"})
     ),
+    "bodies in memory": Control(Tamper(target=bad.hoards), frozenset({"serve.upload"})),
     "no limits of a request": Control(
         Tamper(flags={"app.env_file": str(APPS / "unlimited.env")}),
         frozenset({"serve.limits"}),
@@ -104,6 +105,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.by(bad.Quitting), flags={"server.grace": 5}),
         frozenset({"deploy.load"}),
     ),
+    "Gunicorn's own threads": Control(Tamper(target=bad.own_threads), frozenset({"recycle"})),
     "no announcement": Control(Tamper(target=bad.unannounced), frozenset({"deploy.load"})),
     "HUP with a broken release": Control(
         Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"})

@@ -11,7 +11,7 @@ from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.spans import Caller, asked, context, stored
-from moorings.contract.wire import Answer, Connection
+from moorings.contract.wire import Answer
 from moorings.tracing import Span
 
 #: What a gateway's lines name as their logger.
@@ -142,10 +142,12 @@ def stream(column: Column) -> str:
 )
 def probes(column: Column) -> str:
     """Ask the operator's paths, then for a traced page, and look for more than its trace."""
-    began = time.time() * 1e6
-    markers = list(_as_a_prober(column.inner))
-    known = {stored(column, marker)[0].trace_id for marker in markers}
-    found = column.traces.search(column.site.name, limit=1000)
+    # One worker sends its spans in order: where the page's has arrived, no other is on its way.
+    with column.other({"server.workers": 1}) as site:
+        began = time.time() * 1e6
+        markers = list(_as_a_prober(site.inner))
+        known = {stored(column, marker)[0].trace_id for marker in markers}
+        found = column.traces.search(site.name, limit=1000)
     new = [trace for trace in found if max(span.start for span in trace.spans) >= began]
     strays = [trace.spans[0].operation for trace in new if trace.trace_id not in known]
     claim(not strays, f"{len(strays)} traces of health requests: {strays[:5]}")
@@ -161,12 +163,11 @@ def _as_a_prober(url: str) -> Iterator[Answer]:
 
 
 def _probed(url: str) -> Answer:
-    """Ask all, then for a page on the same connection: the same worker sends its spans in order."""
-    with Connection(url) as connection:
-        for path in HEALTH:
-            answer = connection.ask("GET", path, Caller().headers)
-            claim(answer.status == 200, f"{path} answered {answer.status}", answer)
-        return connection.ask("GET", "/_probe/status/200")
+    """Ask all, then for a page."""
+    for path in HEALTH:
+        answer = wire.ask(f"{url}{path}", headers=Caller().headers)
+        claim(answer.status == 200, f"{path} answered {answer.status}", answer)
+    return wire.ask(f"{url}/_probe/status/200")
 
 
 @check(

@@ -76,7 +76,9 @@ class Person:
             name: value for name, value in os.environ.items() if name.upper().startswith(ways)
         }
         path = f"{self.home / 'bin'}:/usr/local/bin:/usr/bin:/bin"
-        return {"HOME": str(self.home), "PATH": path, "LANG": "C.UTF-8", **client}
+        # What the page makes by mktemp goes with the rest.
+        own = {"HOME": str(self.home), "TMPDIR": str(self.home)}
+        return {**own, "PATH": path, "LANG": "C.UTF-8", **client}
 
     def own(self) -> None:
         """Have all that is here."""

@@ -13,17 +13,21 @@ _FRESH_SECONDS = 0.05
 
 
 class Drain:
-    """Whether `file` exists; the answer is 50 ms old at most. Without a name it never does."""
+    """Whether `file` exists, or this process ends by itself; the answer is 50 ms old at most."""
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._until = float("-inf")
-        self._found = False
+        self._found = self._begun = False
+
+    def begin(self) -> None:
+        """Announce the end of this process alone."""
+        self._begun = True
 
     def announced(self) -> bool:
         """Return whether answers should say that their connection closes."""
-        if not self._file:
-            return False
+        if self._begun or not self._file:
+            return self._begun
         now = time.monotonic()
         if now >= self._until:
             self._found = os.path.exists(self._file)

@@ -88,3 +88,22 @@ def test_a_connection_that_idles_over_a_stop_is_answered(server: Any, client: An
     # Longer than Gunicorn would keep it, and less than KEEP_ALIVE: nothing may happen to it.
     assert select.select([opened], [], [], 3.0)[0] == []
     assert connection(client) == "close"
+
+
+def test_an_asgi_worker_announces_that_it_is_replaced(start: Start) -> None:
+    server = start(web_concurrency="1", worker_class="asgi", max_requests="3", keep_alive="1")
+    (old,) = server.wait_ready(1)
+    said = []
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=10)) as client:
+        while "close" not in said:
+            said.append(connection(client))
+    # At random up to half more; the answer after the last says it, none is closed unannounced.
+    assert len(said) in (4, 5)
+    server.until(lambda: set(server.pids()) - {old}, "another worker")
+    assert server.ask("/items/1")[0].status == 200
+
+
+def test_an_end_is_announced_by_the_process_itself() -> None:
+    drain = Drain("")
+    drain.begin()
+    assert drain.announced()

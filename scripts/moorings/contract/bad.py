@@ -131,19 +131,6 @@ def _replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-def in_sub_interpreter(target: Target) -> Target:
-    """Return a target whose app is in an interpreter of its own, as mod_wsgi's default is.
-
-    It runs no exit handlers there. The runtime does not count on them: its own flush goes too.
-    """
-    flush = "mod_wsgi.subscribe_shutdown(_stopping)"
-    edits = [
-        ("deploy/apache/httpd.conf", "%{GLOBAL}", "sub"),
-        ("service/runtime/servers/mod_wsgi.py", flush, "pass"),
-    ]
-    return cast(Target, Edited(target, edits))
-
-
 def hoards(target: Target) -> Target:
     """Return a target that has a request's body in memory as a whole."""
     read = "request.stream.read({})"

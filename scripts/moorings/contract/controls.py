@@ -113,9 +113,6 @@ CONTROLS: Mapping[str, Control] = {
     "SIGTERM to httpd": Control(
         Tamper(target=bad.by_sigterm), frozenset({"drain.running"}), target="apache"
     ),
-    "a sub-interpreter": Control(
-        Tamper(target=bad.in_sub_interpreter), frozenset({"trace.ledger"}), target="apache"
-    ),
     # A gateway would wait for the answers itself.
     "die-on-term": Control(
         Tamper(target=bad.die_on_term),

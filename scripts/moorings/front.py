@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from moorings import addresses, service, users
+from moorings import addresses, service, ui, users
 from moorings.colours import NAMES, Colours, address
 from moorings.errors import MoorError, NotReadyError
 from moorings.gateway import Gateway
@@ -23,6 +23,8 @@ PARTS = {"none": (), NGINX: (f"deploy/parts/{NGINX}",)}
 
 #: The settings that a release without its gateway has: none that could be deployed.
 UNREACHED = "no gateway"
+
+_CLOSES = "closes the port until the new release has booted: requests of that time fail"
 
 
 class Front:
@@ -75,6 +77,7 @@ class Front:
         """See that it could serve a release, before anything is touched."""
         if not self.wanted:
             if self.gateway.url or self.colours.master is not None:
+                ui.warn(f"taking nginx away {_CLOSES}")
                 self.gateway.down()
                 self.colours.stop()
             return
@@ -83,6 +86,7 @@ class Front:
         self.gateway.check(self._behind(release))
         # One address can have one of them: what served without a gateway leaves it.
         if self.plain.master is not None:
+            ui.warn(f"putting nginx before the app {_CLOSES}")
             self.plain.stop()
 
     def put(self, release: Release, undo: Callable[[], None]) -> None:

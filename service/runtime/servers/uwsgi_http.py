@@ -60,6 +60,16 @@ def _framing(environ: WSGIEnvironment) -> problems.Problem | None:
     return None
 
 
+def scheme(environ: WSGIEnvironment) -> str:
+    """Return the scheme of the connection to the server before the app, as that server says it.
+
+    uWSGI's own answer is that of X-Forwarded-Proto and X-Forwarded-SSL, whoever sends them:
+    `core/protocol.c`. What a client says has a name that begins with HTTP_.
+    """
+    said = environ.get("UWSGI_SCHEME", "")
+    return said or ("https" if environ.get("HTTPS", "").lower() in ("on", "1") else "http")
+
+
 def complete(environ: WSGIEnvironment, server: Server) -> None:
     """Give the app a body that it can read whatever way it comes."""
     chunked = "HTTP_TRANSFER_ENCODING" in environ

@@ -19,6 +19,7 @@ _HTTP = os.environ.get("PROTOCOL", "http") == "http"
 
 def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Call the service, which learns how to reach the client beside uWSGI."""
+    environ["wsgi.url_scheme"] = uwsgi_http.scheme(environ)
     problem = uwsgi_http.refusal(environ, _HTTP)
     if problem:
         return problems.answer(problem, environ, start_response)

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from runtime.servers.uwsgi_http import complete, refusal
+from runtime.servers.uwsgi_http import complete, refusal, scheme
 
 
 class Playback:
@@ -96,3 +96,17 @@ def test_any_other_request_is_left_alone() -> None:
     environ = {"CONTENT_LENGTH": "4", "wsgi.input": stream}
     complete(environ, Playback())
     assert environ == {"CONTENT_LENGTH": "4", "wsgi.input": stream}
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_SSL": "on"}, "http"),
+        ({"HTTP_HTTPS": "on", "HTTP_UWSGI_SCHEME": "https"}, "http"),
+        ({"HTTPS": "on"}, "https"),
+        ({"HTTPS": ""}, "http"),
+        ({"UWSGI_SCHEME": "https"}, "https"),
+    ],
+)
+def test_no_client_chooses_the_scheme(environ: dict, expected: str) -> None:
+    assert scheme({**environ, "wsgi.url_scheme": "https"}) == expected

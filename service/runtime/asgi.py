@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -133,12 +133,18 @@ def _announced(scope: Scope) -> int:
     return int(length) if length.isdigit() else 0
 
 
+def _closed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Say once that the connection closes; a request that was cut says it by itself."""
+    others = [header for header in headers if header[0].lower() != b"connection"]
+    return [*others, (b"connection", b"close")]
+
+
 async def application(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """Answer one request; raises ValueError for what is none, as ASGI has it."""
 
     async def announce(message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start" and drain().announced():
-            message["headers"] = [*message["headers"], (b"connection", b"close")]
+            message["headers"] = _closed(message["headers"])
         await send(message)
 
     if _most_body_bytes:

@@ -103,6 +103,17 @@ def test_an_asgi_worker_announces_that_it_is_replaced(start: Start) -> None:
     assert server.ask("/items/1")[0].status == 200
 
 
+def test_a_cut_request_says_once_that_its_connection_closes(start: Start, file: Path) -> None:
+    file.touch()
+    server = start(
+        web_concurrency="1", worker_class="asgi", request_deadline="1", drain_file=str(file)
+    )
+    server.wait_ready(1)
+    response, _ = server.ask("/spin")
+    assert response.status == 504
+    assert response.headers.get_all("Connection") == ["close"]
+
+
 def test_an_end_is_announced_by_the_process_itself() -> None:
     drain = Drain("")
     drain.begin()

@@ -115,10 +115,10 @@ class Colours:
         self.switch(release, launch)
         self.retire_others()
 
-    def stop(self) -> None:
-        """End both."""
+    def stop(self, within: float | None = None) -> None:
+        """End both, each within so many seconds."""
         for one in self.both.values():
-            one.stop()
+            one.stop(within)
 
     def strays(self) -> list[psutil.Process]:
         """Return what runs where nothing is written down of it."""

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,9 @@ PARTS = {"none": (), NGINX: (f"deploy/parts/{NGINX}",)}
 
 #: The settings that a release without its gateway has: none that could be deployed.
 UNREACHED = "no gateway"
+
+#: Seconds that the app has at least once its gateway has drained: to send its last spans.
+LEAST = 1.0
 
 _CLOSES = "closes the port until the new release has booted: requests of that time fail"
 
@@ -168,9 +172,16 @@ class Front:
                             hint="./moor deploy --gateway nginx")  # fmt: skip
         self.gateway.maintain(on)
 
-    def down(self) -> None:
-        """Take it away, before the app."""
+    def down(self) -> float | None:
+        """Take it away, before the app.
+
+        :returns: the seconds of the grace period that are left to the app, whose clients are gone
+            now; None where no gateway ran.
+        """
+        began, ran = time.monotonic(), bool(self.gateway.url)
         self.gateway.down()
+        left = self.context.settings.server.grace - (time.monotonic() - began)
+        return max(LEAST, left) if ran else None
 
     def clear(self) -> None:
         """Remove what is left of the app's sockets."""

@@ -240,11 +240,12 @@ class Live:
             while time.monotonic() < until and any(one.process() for one in drained):
                 time.sleep(0.1)
 
-    def _wait_until_gone(self, stopped: list[Master]) -> None:
+    def _wait_until_gone(self, stopped: list[Master], within: float | None = None) -> None:
+        most = self.server.grace + self._patience if within is None else within
         for one in stopped:
             process = one.process()
             if process is not None:
-                masters.wait_or_kill(process, self.server.grace + self._patience)
+                masters.wait_or_kill(process, most)
             shutil.rmtree(one.folder, ignore_errors=True)
 
     def reload(self, release: Release, launch: Launch) -> None:
@@ -264,8 +265,12 @@ class Live:
         self._replace(release, launch, master.about["bind"])
         self.retire_others()
 
-    def stop(self) -> None:
-        """Drain every master and end the supervisor; fine where nothing runs."""
+    def stop(self, within: float | None = None) -> None:
+        """Drain every master and end the supervisor; fine where nothing runs.
+
+        :param within: seconds that the drain may take; by default what a server needs that ends
+            by itself at the end of the grace period.
+        """
         if self.context.runner.dry:
             return
         strays.stop(self.strays(), self.server.grace + PATIENCE)
@@ -279,7 +284,7 @@ class Live:
             ui.warn("the supervisor is gone: its masters are stopped, and the port closes for it")
             for server, ends_by in left:
                 server.send_signal(ends_by)
-        self._wait_until_gone(found)
+        self._wait_until_gone(found, within)
         if process is not None:
             masters.wait_or_kill(process, PATIENCE)
         self.supervised.clear()

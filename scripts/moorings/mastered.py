@@ -199,11 +199,11 @@ class MasteredTarget:
     def down(self, volumes: bool = False) -> None:
         """Stop everything; remove code, logs and run folders."""
         self.candidate.stop()
-        self.front.down()
+        within = self.front.down()
         with ui.working("Draining the app"):
             # The settings may want another gateway than what runs was deployed with.
             for masters in (self.running, self.front.plain, self.front.colours):
-                masters.stop()
+                masters.stop(within)
         self.front.clear()
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):

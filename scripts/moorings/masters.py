@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,16 +114,33 @@ def stop(master: Master, grace: float) -> None:
 
 def wait_or_kill(process: psutil.Process, grace: float) -> None:
     """Wait for a process that was told to end, and its family; end what outlives `grace`."""
-    _, left = psutil.wait_procs(_family(process), timeout=grace)
+    left = _outlived(_family(process), grace)
     # Children that heard nothing yet, as a front server's do, can still send their last spans.
     for one in left:
         with suppress(psutil.NoSuchProcess):
             one.terminate()
-    _, left = psutil.wait_procs(left, timeout=LAST)
+    left = _outlived(left, LAST)
     for one in left:
-        ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")
-        one.kill()
-    psutil.wait_procs(left, timeout=5)
+        # It may have ended just now.
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+            ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")
+    _outlived(left, 5)
+
+
+def _outlived(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for their end; returns those that still run. An init may reap orphans late or never."""
+    until = time.monotonic() + seconds
+    while (left := [one for one in processes if _runs(one)]) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

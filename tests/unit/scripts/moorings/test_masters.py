@@ -104,4 +104,5 @@ def test_an_orphan_of_its_session_does_not_outlive_it() -> None:
         orphan = psutil.Process(int(leader.stdout.readline()))
         masters.stop(master(leader.pid), grace=0.3)
         leader.wait(timeout=10)
-        assert not orphan.is_running()
+        # An init may reap it late.
+        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE

@@ -35,7 +35,7 @@ def test_no_request_fails(capsys: pytest.CaptureFixture[str]) -> None:
             kill_supervisor(site)
             assert site.deploy({"server.workers": 2}, proof=False)
             assert has_supervisor(site)
-            figure = unharmed(load, column.size).summary()
+            figure = unharmed(load).summary()
     finally:
         column.close()
     assert figure.startswith("0 failed of ")

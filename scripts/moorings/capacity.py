@@ -15,6 +15,8 @@ from moorings.settings import Settings
 #: The rule, in the checkout. It needs nothing but Python.
 PROGRAM = Path(__file__).parents[2] / "service" / "runtime" / "capacity.py"
 
+_HINT = "set server.workers, or WORKERS="
+
 
 def workers(settings: Settings) -> int:
     """Return the number of workers.
@@ -33,10 +35,18 @@ def explained(settings: Settings) -> str:
 
 
 @functools.cache
-def _fitting(program: Path) -> tuple[int, str]:
-    """Ask in this process's cgroup, which is also that of what it starts."""
+def _fitting(program: Path, timeout: float = 10.0) -> tuple[int, str]:
+    """Ask in this process's cgroup, which is also that of what it starts.
+
+    :param timeout: seconds.
+    """
     argv = [sys.executable, "-I", str(program)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired:
+        raise CommandError(
+            f"{program} did not say within {timeout:g} s how many workers fit", hint=_HINT
+        ) from None
     try:
         said = json.loads(done.stdout)
         return int(said["workers"]), str(said["why"])
@@ -44,5 +54,5 @@ def _fitting(program: Path) -> tuple[int, str]:
         raise CommandError(
             f"{program} does not say how many workers fit",
             log=done.stderr,
-            hint="set server.workers, or WORKERS=",
+            hint=_HINT,
         ) from None

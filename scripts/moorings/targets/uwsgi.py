@@ -105,8 +105,8 @@ class UwsgiTarget(MasteredTarget):
             user=self.context.user,
             check=False,
         )
-        # A file without its section is read as an empty one.
-        if ran.status != 0 or "WARNING" in ran.output:
+        # A file without its section is read as an empty one, and a plugin that is missing is left.
+        if ran.status != 0 or any(word in ran.output for word in ("WARNING", "UNABLE to load")):
             raise CommandError(
                 f"uWSGI refuses its configuration: {_line(ran.output)}",
                 log=ran.output,

@@ -26,3 +26,10 @@ def test_nothing_set_follows_the_rule_of_the_service() -> None:
 def test_a_rule_that_cannot_be_asked_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"gone\.py does not say"):
         capacity._fitting(tmp_path / "gone.py")
+
+
+def test_a_machine_too_busy_to_say_is_no_traceback(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text("import signal; signal.pause()")
+    with pytest.raises(CommandError, match=r"did not say within 0\.2 s"):
+        capacity._fitting(slow, 0.2)

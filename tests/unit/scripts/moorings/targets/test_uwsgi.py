@@ -67,6 +67,7 @@ def test_a_master_writes_its_messages_as_lines(target, runner) -> None:
     [
         (1, "[strict-mode] unknown config directive: harakri\n", "unknown config directive: harak"),
         (0, '*** WARNING: Can\'t find section "uwsgi" in uwsgi.ini ***\n', "Can't find section"),
+        (0, "!!! UNABLE to load uWSGI plugin: ./gone_plugin.so: none !!!\n", "gone_plugin.so"),
     ],
 )
 def test_a_broken_configuration_is_refused_with_its_line(

@@ -118,7 +118,9 @@ def test_ctrl_c_leaves_nothing(operator: Operator, seconds: float) -> None:
         (["deploy", "--dry-run", "--set", "server.port"], {}, 2, "should be KEY=VALUE"),
     ],
 )
-def test_a_mistake_is_two_lines(operator: Operator, argv, env, status: int, says: str) -> None:
+def test_a_mistake_is_two_lines(
+    operator: Operator, argv: list[str], env: dict[str, str], status: int, says: str
+) -> None:
     done = operator.types(*argv, **env)
     assert done.returncode == status, done.stdout + done.stderr
     assert says in done.stderr

@@ -79,7 +79,7 @@ class Environments:
             self.runner.remove(place)
             raise BuildError(
                 f"could not make the environment: {_reason(problem)}",
-                log=problem.log,
+                log=_errors(problem.log),
                 hint="mend the requirements, or what pip names above",
             ) from None
         except BaseException:
@@ -88,9 +88,15 @@ class Environments:
 
     def _install(self, place: Path, what: list[str]) -> None:
         pip = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python")]
-        install = ["install", "--quiet", "--disable-pip-version-check", *what]
+        install = ["install", "--disable-pip-version-check", *what]
         with ui.working("Installing the packages of the service"):
             self.runner.run([*pip, *install], timeout=DEADLINE)
+
+
+def _errors(log: str) -> str:
+    """Leave out what pip did before its first error; what a conflict is about comes after it."""
+    start = log.find("ERROR: ")
+    return log[start:] if start >= 0 else log
 
 
 def _reason(problem: CommandError) -> str:

@@ -26,7 +26,7 @@ def test_it_is_made_from_the_locked_requirements_alone(tmp_path: Path, runner, l
     venv, pip = runner.argvs
     assert venv[1:] == ["-m", "venv", "--without-pip", str(place)]
     assert pip[1:] == [
-        "-m", "pip", "--python", f"{place}/bin/python", "install", "--quiet",
+        "-m", "pip", "--python", f"{place}/bin/python", "install",
         "--disable-pip-version-check", "--require-hashes", "-r", str(lock),
     ]  # fmt: skip
 
@@ -86,7 +86,8 @@ def test_one_that_was_cut_off_is_made_again(tmp_path: Path, runner, lock: Path) 
             "No matching distribution found for a==9",
         ),
         (
-            "ERROR: Cannot install a and b==1 because of a conflict.\n"
+            "Collecting a\nERROR: Cannot install a and b==1 because of a conflict.\n"
+            "The conflict is caused by:\n    a depends on b>=2\n"
             "ERROR: ResolutionImpossible: for help visit a page",
             "Cannot install a and b==1 because of a conflict.",
         ),
@@ -105,6 +106,7 @@ def test_the_reason_is_pip_s_own(tmp_path: Path, runner, lock: Path, log: str, r
     with pytest.raises(BuildError) as caught:
         Environments(tmp_path / "all", runner, None).of([lock])
     assert caught.value.fact == f"could not make the environment: {reason}"
+    assert caught.value.log == log.removeprefix("Collecting a\n")
 
 
 def test_ctrl_c_leaves_nothing_half_made(tmp_path: Path, runner, lock: Path) -> None:

@@ -2,7 +2,6 @@
 SHELL := /bin/sh
 # The folder listing is the registry: a new target needs no edit here.
 TARGETS := $(patsubst scripts/moorings/targets/%.py,%,$(filter-out %/__init__.py,$(wildcard scripts/moorings/targets/*.py)))
-TARGET ?= gunicorn
 
 # Short names of settings. An empty one counts as not said.
 export MOOR_APP_APP ?= $(APP)

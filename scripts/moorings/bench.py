@@ -14,14 +14,14 @@ from typing import Any
 import click
 from rich.table import Table
 
-from moorings import settings, tree, ui
+from moorings import settings, targets, tree, ui
 from moorings.contract import host
 from moorings.contract.hammer import ended, loaded
 from moorings.contract.load_report import Report
 from moorings.contract.run import ROOT
 from moorings.contract.site import FLAGS, Site, Yard
 from moorings.contract.size import BETWEEN, Size
-from moorings.flags import DEFAULT_TARGET, setting_options, values
+from moorings.flags import setting_options, values
 from moorings.history import WAITS
 from moorings.runner import LocalRunner
 
@@ -115,7 +115,7 @@ def _machine(facts: Mapping[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("target", default=DEFAULT_TARGET, metavar="[TARGET]")
+@click.argument("target", default=targets.DEFAULT, metavar="[TARGET]")
 @click.option("--times", default=5, show_default=True, type=click.IntRange(1, 20))
 @setting_options
 def bench(target: str, times: int, **options: Any) -> None:

@@ -17,7 +17,7 @@ from moorings.contract.grid.command import grid
 from moorings.contract.prove import prove
 from moorings.deployment import Deployment
 from moorings.errors import MoorError, UsageError, of_system
-from moorings.flags import DEFAULT_TARGET, setting_options, target_argument, values
+from moorings.flags import setting_options, target_argument, values
 from moorings.runner import DryRunner, LocalRunner
 from moorings.tracing import Traces, checked
 
@@ -64,7 +64,7 @@ def moor() -> None:
 
 
 @moor.command()
-@target_argument
+@click.argument("target", default=targets.DEFAULT, metavar="[TARGET]")
 @click.option(
     "--local", "is_local", is_flag=True, help="Start Jaeger, walk a tour, show its trace."
 )
@@ -87,7 +87,7 @@ def deploy(target: str, is_local: bool, yes: bool, **options: Any) -> None:
 
 
 @moor.command()
-@click.argument("target", default=DEFAULT_TARGET, metavar="[TARGET]")
+@target_argument
 @click.argument("version", default="", metavar="[VERSION]")
 @dry_run
 @setting_options
@@ -102,7 +102,7 @@ def rollback(target: str, version: str, **options: Any) -> None:
       moor rollback gunicorn 4b6e64a8fc27
     """
     if not version and not words.meant(target, targets.names()):
-        target, version = DEFAULT_TARGET, target
+        target, version = "", target
     made = _open(target, options)
     report.deployed(made, made.rollback(version))
 
@@ -195,7 +195,7 @@ def trace(trace_id: str, **options: Any) -> None:
       moor trace 4bf92f3577b34da6a3ce929d0e0e4736
     """
     wanted = checked(trace_id)
-    made = _open(DEFAULT_TARGET, options, looks_only=True)
+    made = _open("", options, looks_only=True)
     report.trace(made, Traces(report.query_url(made)).get(wanted))
 
 

@@ -104,7 +104,7 @@ class Deployment:
     @property
     def history(self) -> History:
         """Its record of releases, and its audit lines."""
-        return History(self.layout.home, self.context.runner.dry)
+        return History(self.layout.home, self.context.runner.dry, self.target.name)
 
     def kept(self) -> list[Entry]:
         """Return the releases that can be started without a build, newest first."""
@@ -218,6 +218,7 @@ def open(
 ) -> Deployment:
     """Put a deployment together; nothing is started.
 
+    :param target: its name; empty: the one that was deployed last, or else Gunicorn.
     :param flags: settings by key, over those of `moor.toml` and of `environ`.
     :param looks_only: the verb changes nothing, so the machine's user is not made.
     :param as_operator: the app has the operator's own rights, root's too; a control wants that.
@@ -229,7 +230,7 @@ def open(
     context = Context(read, runner, place, user)
     return Deployment(
         context=context,
-        target=targets.make(target, context),
+        target=targets.make(target or History(place.home).target or targets.DEFAULT, context),
         jaeger=Jaeger(read.jaeger, runner, place, user),
         lock=Lock(place.home / "lock"),
     )

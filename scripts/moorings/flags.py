@@ -8,15 +8,12 @@ import click
 from moorings import settings, targets
 from moorings.errors import SettingsError
 
-#: The target of a command that names none.
-DEFAULT_TARGET = "gunicorn"
-
 Command = Callable[..., Any]
 
 
 def target_argument(command: Command) -> Command:
-    """Add the optional name of a target."""
-    return click.argument("target", default=DEFAULT_TARGET, metavar="[TARGET]")(command)
+    """Add the optional name of a target; empty: the one that was deployed last."""
+    return click.argument("target", default="", metavar="[TARGET]")(command)
 
 
 def setting_options(command: Command) -> Command:

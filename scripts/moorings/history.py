@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,10 @@ KEEP = 5
 
 #: Parts of a deploy that are waiting on purpose, so that its speed is told without them.
 WAITS = ("window", "drain")
+
+
+#: What is asked of an audit line.
+NOTED = ("time", "verb", "target", "by", "outcome")
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class History:
 
     home: Path
     dry: bool = False
+    on: str = ""
+    """The target that changes are made on."""
 
     @property
     def record(self) -> Path:
@@ -158,6 +164,7 @@ class History:
         line = {
             "time": _utc(),
             "verb": change.verb,
+            "target": self.on,
             "by": users.operator_and_host(),
             "from": old.version if old else "",
             "to": new.version if new else "",
@@ -179,17 +186,24 @@ class History:
 
     def last(self) -> dict[str, str]:
         """Return the newest audit line that is whole; empty where there is none."""
+        return next(self._changes(), {})
+
+    @property
+    def target(self) -> str:
+        """The target of the newest change that was made; empty where there was none."""
+        done = (one["target"] for one in self._changes() if one["outcome"].startswith("done"))
+        return next(done, "")
+
+    def _changes(self) -> Iterator[dict[str, str]]:
+        """Return the audit lines that are whole, newest first."""
         try:
             lines = self.audit.read_text().splitlines()
         except FileNotFoundError:
-            return {}
+            return
         for line in reversed(lines):
-            try:
+            with suppress(ValueError, TypeError, KeyError):
                 found = json.loads(line)
-                return {name: str(found[name]) for name in ("time", "verb", "by", "outcome")}
-            except (ValueError, TypeError, KeyError):
-                continue
-        return {}
+                yield {name: str(found[name]) for name in NOTED}
 
 
 def _failed(entries: list[Entry]) -> list[Entry]:

@@ -1,14 +1,16 @@
 """The verb `moor check`."""
 
+import os
 import sys
 from typing import Any
 
 import click
 
-from moorings.contract.run import Run
+from moorings import deployment, targets
+from moorings.contract.run import ROOT, Run
 from moorings.contract.run import check as prove
 from moorings.errors import UsageError
-from moorings.flags import DEFAULT_TARGET, setting_options, values
+from moorings.flags import setting_options, values
 
 
 @click.command()
@@ -43,5 +45,9 @@ def check(
         raise UsageError("--url asks an address, not a target", hint=f"./moor check --url {url}")
     if quick and full:
         raise UsageError("--quick and --full are two sizes", hint="choose one")
-    name = "" if url else target or DEFAULT_TARGET
-    sys.exit(prove(Run(name, values(options), only, quick, url, jaeger, full=full)))
+    name, flags = target, values(options)
+    if quick:
+        name = deployment.open(ROOT, os.environ, flags, target, looks_only=True).target.name
+    elif not url:
+        name = target or targets.DEFAULT
+    sys.exit(prove(Run(name, flags, only, quick, url, jaeger, full=full)))

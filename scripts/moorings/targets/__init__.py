@@ -9,6 +9,9 @@ from moorings import words
 from moorings.errors import UsageError
 from moorings.target import Context, Target
 
+#: What a deploy that names none is on.
+DEFAULT = "gunicorn"
+
 
 def names() -> list[str]:
     """Return the name of every target."""

@@ -27,12 +27,17 @@ class Broken:
     def settings(self) -> dict[str, object]:
         """Return the settings that deploy it."""
         here = {"app.dir": str(APPS / self.app), "app.app": "broken:app"}
-        return {**here, "server.boot_timeout": 5, **self.flags}
+        return {**here, **self.flags}
 
 
 BROKEN = (
     Broken("import_error", "No module named 'not_installed'"),
-    Broken("never_ready", "the broken app is never ready", {"app.ready": "broken:ready"}),
+    # The others end by themselves.
+    Broken(
+        "never_ready",
+        "the broken app is never ready",
+        {"app.ready": "broken:ready", "server.boot_timeout": 10},
+    ),
     Broken("crash", "the broken app crashes"),
     Broken("third_load", "the broken app may not be loaded a third time"),
     Broken("migration", "the migration fails", {"app.migrate": "python migrate.py"}),

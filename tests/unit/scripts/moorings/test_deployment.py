@@ -9,7 +9,6 @@ import pytest
 from moorings import deployment, machine, targets
 from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError
-from moorings.flags import DEFAULT_TARGET
 from moorings.lock import Lock
 from moorings.machine import Item
 from moorings.runner import LocalRunner, Result
@@ -22,7 +21,7 @@ USER = Item("user", "shop", ["userdel", "shop"])
 @pytest.fixture
 def made(tmp_path: Path, runner) -> Deployment:
     flags = {"deployment.state": str(tmp_path), "deployment.name": "mine"}
-    made = deployment.open(ROOT, {}, flags, DEFAULT_TARGET, runner, looks_only=True)
+    made = deployment.open(ROOT, {}, flags, targets.DEFAULT, runner, looks_only=True)
     machine.remember(tmp_path, USER)
     return made
 

@@ -19,6 +19,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+# Never over plain HTTP (RFC 6797, 7.2). A year is the least that the preload list takes.
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 class SessionCookie(SecureCookieSessionInterface):
@@ -53,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _secure(response: Response) -> Response:
-    for name, value in HEADERS.items():
+    wanted = {**HEADERS, **OVER_TLS} if request.is_secure else HEADERS
+    for name, value in wanted.items():
         response.headers.setdefault(name, value)
     return response

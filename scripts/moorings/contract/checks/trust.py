@@ -35,7 +35,7 @@ PROTECTING = {
 
 @check(
     "proxy.trusted",
-    proves="scheme, host and client address are as the counted proxy in front says",
+    proves="scheme, host and client address are as the counted proxy in front says; HSTS over TLS",
     needs=["probe", "deploy"],
     control="no proxy is believed",
 )
@@ -45,8 +45,11 @@ def trusted(column: Column) -> str:
         answer = wire.ask(f"{site.url}/_probe/echo", headers=SAID)
         claim(answer.status == 200, f"answered {answer.status}", answer)
         said = smoke.document(answer)
+        page = wire.ask(f"{site.url}/", headers=SAID)
     found = {name: said.get(name) for name in BELIEVED}
     claim(found == BELIEVED, f"the app takes it for {found}, the proxy said {BELIEVED}", answer)
+    strict = page.headers.get("strict-transport-security", "")
+    claim("store" not in column.has or bool(strict), "a page over TLS has no HSTS", page)
     return f"{len(found)} of {len(found)} as the proxy says, of two addresses the last"
 
 
@@ -76,7 +79,7 @@ def _seen(answer: wire.Answer) -> dict[str, object]:
 
 @check(
     "secure.headers",
-    proves="nosniff, frame and referrer; HSTS only over TLS; no server's version",
+    proves="nosniff, frame and referrer; no HSTS over plain HTTP; no server's version",
     needs=["store"],
     control="a gateway that forgets headers",
     quick=True,

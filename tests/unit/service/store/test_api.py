@@ -153,6 +153,14 @@ def test_answers_carry_security_headers(client: FlaskClient) -> None:
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["Referrer-Policy"] == "same-origin"
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert "Strict-Transport-Security" not in headers
+
+
+def test_a_browser_is_told_to_stay_with_tls_over_tls_alone(client: FlaskClient) -> None:
+    assert (
+        "max-age="
+        in client.get("/", base_url="https://shop.example").headers["Strict-Transport-Security"]
+    )
 
 
 def test_an_outage_is_503_with_retry_after(settings: Settings, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# Never over plain HTTP (RFC 6797, 7.2). A year is the least that the preload list takes.
+# A year; never over plain HTTP (RFC 6797, 7.2).
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 
 

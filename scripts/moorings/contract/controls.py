@@ -74,6 +74,10 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(front=gateway(forgets=b"X-Content-Type-Options: nosniff\r\n")),
         frozenset({"secure.headers"}),
     ),
+    "a gateway that forgets TLS": Control(
+        Tamper(front=gateway(forgets=b"Strict-Transport-Security: max-age=31536000\r\n")),
+        frozenset({"secure.tls"}),
+    ),
     "no proxy is believed": Control(
         Tamper(flags={"server.proxy_hops": 0}), frozenset({"proxy.trusted"})
     ),

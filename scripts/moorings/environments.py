@@ -1,6 +1,7 @@
 """Virtual environments, one per lock hash, shared by releases and deployments."""
 
 import hashlib
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -94,9 +95,9 @@ class Environments:
 
 
 def _errors(log: str) -> str:
-    """Leave out what pip did before its first error; what a conflict is about comes after it."""
-    start = log.find("ERROR: ")
-    return log[start:] if start >= 0 else log
+    """Leave out what pip did before its first error, its own or a compiler's that it shows."""
+    first = re.search(r"^ *error: ", log, re.IGNORECASE | re.MULTILINE)
+    return log[first.start() :] if first else log
 
 
 def _reason(problem: CommandError) -> str:

@@ -91,6 +91,11 @@ def test_one_that_was_cut_off_is_made_again(tmp_path: Path, runner, lock: Path) 
             "ERROR: ResolutionImpossible: for help visit a page",
             "Cannot install a and b==1 because of a conflict.",
         ),
+        (
+            "Collecting a\n  error: subprocess-exited-with-error\n  no pg_config\n"
+            "ERROR: Failed building wheel for a",
+            "Failed building wheel for a",
+        ),
         ("Killed", "pip ended with status 1"),
     ],
 )

@@ -273,7 +273,7 @@ class Live:
         """
         if self.context.runner.dry:
             return
-        strays.stop(self.strays(), self.server.grace + PATIENCE)
+        strays.stop(self.strays(), self.server.grace + PATIENCE if within is None else within)
         found = self.supervised.masters()
         left = [(process, one.ends_by) for one in found if (process := one.process()) is not None]
         process = self.supervised.process()

@@ -99,6 +99,8 @@ class Apache(MasteredTarget):
             return [Need(f"{missing[0]} is not installed", False, INSTALL, PACKAGES)]
         if self.context.settings.server.socket:
             return [Need("Apache listens on ports alone", False, "leave server.socket empty")]
+        if self.front.wanted:
+            return [Need("Apache has no gateway before it", False, "leave gateway.kind empty")]
         return [*self._right(), *super().needs()]
 
     def _right(self) -> list[Need]:

@@ -64,7 +64,7 @@ def moor() -> None:
 
 
 @moor.command()
-@click.argument("target", default=targets.DEFAULT, metavar="[TARGET]")
+@target_argument
 @click.option(
     "--local", "is_local", is_flag=True, help="Start Jaeger, walk a tour, show its trace."
 )

@@ -1,7 +1,8 @@
 """One deployment put together: its settings, its target, what it leans on."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,21 +116,30 @@ class Deployment:
         """Deploy the working tree; None where it runs already."""
         return lifecycle.deploy(self.target, self.release(), self.plan())
 
-    def _claim(self) -> None:
+    @contextmanager
+    def _claim(self) -> Iterator[None]:
         """Note whose deployment this is, as all targets keep their releases in one place.
+
+        Where nothing of it comes to serve, the note is as it was.
 
         :raises MoorError: where another target serves under its name.
         """
-        note = self.layout.home / "target"
-        other = note.read_text() if note.exists() else ""
+        other = noted(self.layout)
         if other == self.target.name or self.context.runner.dry:
+            yield
             return
         if other and targets.make(other, self.context).live() is not None:
             raise MoorError(
                 f"{other} serves under the name {self.layout.name}",
-                hint=f"./moor down {other} first, or another name: --name",
+                hint=f"./moor deploy {other}, or ./moor down {other} first, or another --name",
             )
-        note.write_text(self.target.name)
+        _note(self.layout).write_text(self.target.name)
+        try:
+            yield
+        except BaseException:
+            if self.target.live() is None:
+                _note(self.layout).write_text(other)
+            raise
 
     def rollback(self, wanted: str = "", plan: lifecycle.Plan | None = None) -> Change | None:
         """Go back to a release that is kept, under the settings as they are now.
@@ -154,6 +164,8 @@ class Deployment:
         """Remove all of it; data, and the secrets that belong to it, are kept unless told."""
         lifecycle.down(self.target, self.plan(), volumes)
         self.jaeger.stop(volumes)
+        if not self.context.runner.dry:
+            _note(self.layout).unlink(missing_ok=True)
         if volumes:
             self.context.runner.remove(self.layout.home)
 
@@ -207,6 +219,16 @@ class Deployment:
             ui.good(f"removed {what}")
 
 
+def noted(place: Layout) -> str:
+    """Return the target that is deployed under a name; empty where none is."""
+    note = _note(place)
+    return note.read_text() if note.exists() else ""
+
+
+def _note(place: Layout) -> Path:
+    return place.home / "target"
+
+
 def open(
     root: Path,
     environ: Mapping[str, str],
@@ -218,7 +240,7 @@ def open(
 ) -> Deployment:
     """Put a deployment together; nothing is started.
 
-    :param target: its name; empty: the one that was deployed last, or else Gunicorn.
+    :param target: its name; empty: the one that is deployed, or else Gunicorn.
     :param flags: settings by key, over those of `moor.toml` and of `environ`.
     :param looks_only: the verb changes nothing, so the machine's user is not made.
     :param as_operator: the app has the operator's own rights, root's too; a control wants that.
@@ -230,7 +252,7 @@ def open(
     context = Context(read, runner, place, user)
     return Deployment(
         context=context,
-        target=targets.make(target or History(place.home).target or targets.DEFAULT, context),
+        target=targets.make(target or noted(place) or targets.DEFAULT, context),
         jaeger=Jaeger(read.jaeger, runner, place, user),
         lock=Lock(place.home / "lock"),
     )

@@ -12,7 +12,7 @@ Command = Callable[..., Any]
 
 
 def target_argument(command: Command) -> Command:
-    """Add the optional name of a target; empty: the one that was deployed last."""
+    """Add the optional name of a target; empty: the one that is deployed."""
     return click.argument("target", default="", metavar="[TARGET]")(command)
 
 

@@ -31,6 +31,20 @@ LEAST = 1.0
 _CLOSES = "closes the port until the new release has booted: requests of that time fail"
 
 
+def kind(context: Context, usual: str) -> str:
+    """Return what stands before the app: as the settings say, or as it runs now.
+
+    :param usual: where nothing runs.
+    """
+    if context.settings.gateway.kind:
+        return context.settings.gateway.kind
+    gateway = Gateway(context)
+    colours = Colours(context, short(context.layout.home / "sockets"), gateway.flags)
+    if gateway.url or colours.master is not None:
+        return NGINX
+    return "none" if Live(context).master is not None else usual
+
+
 class Front:
     """The gateway of a target, where it is wanted; where not, one that still runs goes."""
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,10 +16,6 @@ KEEP = 5
 
 #: Parts of a deploy that are waiting on purpose, so that its speed is told without them.
 WAITS = ("window", "drain")
-
-
-#: What is asked of an audit line.
-NOTED = ("time", "verb", "target", "by", "outcome")
 
 
 @dataclass(frozen=True)
@@ -186,24 +182,17 @@ class History:
 
     def last(self) -> dict[str, str]:
         """Return the newest audit line that is whole; empty where there is none."""
-        return next(self._changes(), {})
-
-    @property
-    def target(self) -> str:
-        """The target of the newest change that was made; empty where there was none."""
-        done = (one["target"] for one in self._changes() if one["outcome"].startswith("done"))
-        return next(done, "")
-
-    def _changes(self) -> Iterator[dict[str, str]]:
-        """Return the audit lines that are whole, newest first."""
         try:
             lines = self.audit.read_text().splitlines()
         except FileNotFoundError:
-            return
+            return {}
         for line in reversed(lines):
-            with suppress(ValueError, TypeError, KeyError):
+            try:
                 found = json.loads(line)
-                yield {name: str(found[name]) for name in NOTED}
+                return {name: str(found[name]) for name in ("time", "verb", "by", "outcome")}
+            except (ValueError, TypeError, KeyError):
+                continue
+        return {}
 
 
 def _failed(entries: list[Entry]) -> list[Entry]:

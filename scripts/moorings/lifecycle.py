@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from moorings import logfile, probe, ui
@@ -34,8 +34,8 @@ class Plan:
     """Seconds."""
     prove: Callable[[Target, Release, float], None]
     """The proof before the switch; a control of the contract leaves it out."""
-    claim: Callable[[], None] = lambda: None
-    """Notes whose deployment this is; raises where it is another's."""
+    claim: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Notes for a block whose deployment this is; raises where it is another's."""
     supply: Callable[[Need], bool] = nothing
     """Gets what a target lacks, where it may."""
     window: float = ALIVE
@@ -52,16 +52,20 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
         old = target.live()
         if old == release:
             return None
-        plan.claim()
-        require_known(target, old)
-        require(target.needs(), plan.supply)
-        ui.say(f"Release {release.version} on {target.column}", style="bold")
-        with plan.history.change("deploy", old, release) as change:
-            with _undone(target, release, plan, change):
-                _make(target, release, plan, change)
-                _bring_up(target, release, plan, change)
-            _settle(target, old, release, plan, change)
-        return change
+        with plan.claim():
+            return _deploy(target, old, release, plan)
+
+
+def _deploy(target: Target, old: Release | None, release: Release, plan: Plan) -> Change:
+    require_known(target, old)
+    require(target.needs(), plan.supply)
+    ui.say(f"Release {release.version} on {target.column}", style="bold")
+    with plan.history.change("deploy", old, release) as change:
+        with _undone(target, release, plan, change):
+            _make(target, release, plan, change)
+            _bring_up(target, release, plan, change)
+        _settle(target, old, release, plan, change)
+    return change
 
 
 def rollback(target: Target, release: Release, plan: Plan) -> Change | None:

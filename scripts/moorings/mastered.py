@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from moorings import addresses, ui
+from moorings import addresses, front, ui
 from moorings.candidate import Candidate
 from moorings.environments import interpreter
 from moorings.errors import CommandError, MoorError
@@ -57,9 +57,9 @@ class MasteredTarget:
         self.context = context
         self.server = server
         self.name = server.name
-        kind = context.settings.gateway.kind or server.gateway
-        self.releases = HostReleases(context, server.name, more=PARTS[kind])
-        self.front = Front(context, self.releases, kind, server.protocol)
+        before = front.kind(context, server.gateway)
+        self.releases = HostReleases(context, server.name, more=PARTS[before])
+        self.front = Front(context, self.releases, before, server.protocol)
         self.running = self.front.masters
         self.candidate = Candidate(context)
 

@@ -114,7 +114,7 @@ class Server:
         make="DEADLINE", least=0,
     )  # fmt: skip
     max_requests: int = option(
-        0, "requests after which a worker is replaced, up to half more at random; 0: never", least=0
+        0, "requests after which a worker is replaced, not all at once; 0: never", least=0
     )
     max_body: int = option(104857600, "bytes of the largest request body; 0: no limit", least=0)
     proxy_hops: int = option(0, "proxies in front whose X-Forwarded-* are believed", least=0)
@@ -128,7 +128,7 @@ class Gateway:
     """What clients reach before the app."""
 
     kind: str = option(
-        "", "nginx before the app, or none; empty: as the target is meant to run",
+        "", "nginx before the app, or none; empty: as it runs, or as the target is meant to",
         flag="--gateway", make="GATEWAY", choices=("", "none", "nginx"),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from moorings import words
 from moorings.errors import UsageError
 from moorings.target import Context, Target
 
-#: What a deploy that names none is on.
+#: What a deploy is on that names none, where nothing is deployed.
 DEFAULT = "gunicorn"
 
 

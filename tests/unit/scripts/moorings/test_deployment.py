@@ -103,3 +103,24 @@ def test_a_name_is_of_one_target(made: Deployment, monkeypatch: pytest.MonkeyPat
     with pytest.raises(MoorError, match="serving serves under the name mine") as caught:
         real.deploy()
     assert "./moor down serving" in caught.value.hint
+
+
+def test_a_refused_deploy_leaves_no_note(made: Deployment) -> None:
+    made.layout.home.mkdir()
+    real = replace(made, context=replace(made.context, runner=LocalRunner()))
+    with pytest.raises(MoorError), real.plan().claim():
+        raise MoorError("no nginx")
+    assert deployment.noted(made.layout) == ""
+    with real.plan().claim():
+        pass
+    assert deployment.noted(made.layout) == made.target.name
+
+
+@pytest.mark.parametrize(("note", "meant"), [("uwsgi", "uwsgi"), ("", targets.DEFAULT)])
+def test_no_name_means_the_target_that_is_deployed(
+    made: Deployment, runner, note: str, meant: str
+) -> None:
+    made.layout.home.mkdir()
+    (made.layout.home / "target").write_text(note)
+    flags = {"deployment.state": str(made.layout.state), "deployment.name": "mine"}
+    assert deployment.open(ROOT, {}, flags, "", runner, looks_only=True).target.name == meant

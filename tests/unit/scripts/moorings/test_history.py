@@ -97,15 +97,6 @@ def test_a_broken_record_is_told_and_started_anew(
     assert versions(record) == ["a"]
 
 
-def test_the_target_is_that_of_the_last_change_that_was_made(tmp_path: Path) -> None:
-    assert History(tmp_path).target == ""
-    with History(tmp_path, on="uwsgi").change("deploy", None, release("a")):
-        pass
-    with pytest.raises(MoorError), History(tmp_path, on="apache").change("deploy", None, None):
-        raise MoorError("refused")
-    assert History(tmp_path).target == "uwsgi"
-
-
 def lines(record: History) -> list[dict[str, object]]:
     return [json.loads(line) for line in record.audit.read_text().splitlines()]
 

@@ -7,6 +7,7 @@ the span see; the request's thread it can only ask to stop, so the process may h
 import ctypes
 import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -151,6 +152,26 @@ class Watch:
         with self._lock:
             if request in self._cut:
                 entry.interrupt()
+
+
+class Replacement:
+    """Ends a process that lost threads, once they alone are left, for another to take its place.
+
+    What serves while it is told to take no more may have taken one more: so it is told at one
+    look, and asked at a later one whether anything runs.
+    """
+
+    def __init__(self, watch: Watch, retire: Callable[[], None], leave: Callable[[], None]) -> None:
+        self._watch, self._retire, self._leave = watch, retire, leave
+        self._told = False
+
+    def __call__(self) -> None:
+        if not self._told:
+            self._told = True
+            self._retire()
+        elif not self._watch.running():
+            self._leave()
+            os._exit(0)
 
 
 @functools.cache

@@ -1,7 +1,6 @@
 """Apache's side: what the .wsgi files of deploy/apache load in each daemon process."""
 
 import atexit
-import functools
 import os
 import signal
 import sys
@@ -43,19 +42,15 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     return wsgi.application(environ, start_response)
 
 
-@functools.cache
 def _retire() -> None:
     """Take no more requests; mod_wsgi starts another process when this one has ended."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _replace(watch: deadline.Watch) -> None:
-    """End a process that lost threads, once they alone are left."""
-    _retire()
-    if not watch.running():
-        tracing.flush()
-        _not_ready()
-        os._exit(0)
+def _leave() -> None:
+    """Send the last spans, and serve no more."""
+    tracing.flush()
+    _not_ready()
 
 
 def _not_ready() -> None:
@@ -72,7 +67,7 @@ def start() -> None:
     """Watch the requests, and say that this process serves, in READY_DIR."""
     mod_wsgi.subscribe_shutdown(_stopping)
     if watch := deadline.watch():
-        watch.begin(functools.partial(_replace, watch))
+        watch.begin(deadline.Replacement(watch, _retire, _leave))
     if folder := os.environ.get("READY_DIR"):
         Path(folder, str(os.getpid())).touch()
         atexit.register(_not_ready)

@@ -46,8 +46,10 @@ class Worker(ThreadWorker):
     def retire(self, lost: int) -> bool:
         """Take no more connections; returns whether none is left but those of `lost` threads."""
         self.tpool.replace(lost)
+        # While it is told it may take one more.
+        told = not self.alive
         self.handle_exit(0, None)
-        return self.nr_conns <= lost
+        return told and self.nr_conns <= lost
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Keep idle connections for their whole time: their clients are answered once more.

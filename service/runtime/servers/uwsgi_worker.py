@@ -2,7 +2,6 @@
 
 import atexit
 import contextlib
-import functools
 import os
 import signal
 from collections.abc import Iterable
@@ -43,13 +42,9 @@ def _clear() -> None:
                 metrics.forget(sums, int(file.name))
 
 
-def _replace(watch: deadline.Watch) -> None:
-    """Take no more requests, and end once the lost ones alone are left: uWSGI waits for them."""
-    if watch.running():
-        os.kill(os.getpid(), signal.SIGHUP)
-    else:
-        _leave()
-        os._exit(0)
+def _retire() -> None:
+    """Take no more requests; uWSGI would wait for the lost ones too."""
+    os.kill(os.getpid(), signal.SIGHUP)
 
 
 def _leave() -> None:
@@ -64,4 +59,4 @@ _clear()
 atexit.register(_leave)
 _watch = deadline.watch()
 if _watch:
-    _watch.begin(functools.partial(_replace, _watch))
+    _watch.begin(deadline.Replacement(_watch, _retire, _leave))

@@ -10,12 +10,16 @@ from moorings.contract import metrics, smoke, wire, workers
 from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
+from moorings.contract.site import Site
 from moorings.contract.spans import Caller, asked, context, stored
 from moorings.contract.wire import Answer
 from moorings.tracing import Span
 
 #: What a gateway's lines name as their logger.
 GATEWAY = "gateway"
+
+#: Seconds within which an answer is counted whose last byte has arrived.
+NOTED = 2.0
 
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 
@@ -254,11 +258,22 @@ def metrics_sum(column: Column) -> str:
     with column.other() as site:
         count = workers.count(site)
         _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
+        # An answer is counted at its end, which its client may see before the server has noted it.
+        probe.until(
+            lambda: True if _slept(site) >= sent else None,
+            what=f"{sent} requests to be counted",
+            timeout=NOTED,
+            last=lambda: f"{_slept(site):.0f} are",
+        )
         for _ in range(5 * count):
-            samples = metrics.read(site.inner)
-            route = {"http_route": "/_probe/sleep/<seconds>"}
-            counted = metrics.total(samples, metrics.ANSWERED, **route)
+            counted = _slept(site)
             claim(counted == sent, f"/metrics counts {counted:.0f} of {sent} requests")
         gauge = metrics.active(site.inner)
     claim(gauge == 0, f"{gauge:.0f} requests are said to run, none does")
     return f"{counted:.0f} counted of {sent} sent to {count} workers, 0 running"
+
+
+def _slept(site: Site) -> float:
+    """Return how many of the check's own requests one answer of /metrics counts."""
+    route = {"http_route": "/_probe/sleep/<seconds>"}
+    return metrics.total(metrics.read(site.inner), metrics.ANSWERED, **route)

@@ -129,6 +129,9 @@ def listener(address: str, owner: tuple[int, int] | None) -> socket.socket:
     """
     made = _unix(address, owner) if address.startswith(UNIX) else _tcp(address)
     made.listen(BACKLOG)
+    # All that accept on it are woken, one gets the connection: the others, of nginx say, would wait
+    # in accept and leave all that they have meanwhile.
+    made.setblocking(False)
     return made
 
 

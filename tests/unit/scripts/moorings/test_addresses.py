@@ -111,3 +111,10 @@ def test_a_path_that_cannot_be_one_is_refused(name: str, says: str) -> None:
     assert not need.there
     assert says in need.what
     assert "server.socket" in need.how
+
+
+@pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
+def test_nobody_waits_for_a_connection_that_another_took(tmp_path: Path, unix: bool) -> None:
+    address = f"unix:{tmp_path / 'a.sock'}" if unix else "127.0.0.1:0"
+    with closing(addresses.listener(address, None)) as made, pytest.raises(BlockingIOError):
+        made.accept()

@@ -31,6 +31,10 @@ STRONG = 5.0
 #: Seconds that a request may take where one hangs, and until what it held is free again.
 DEADLINE, REPLACED = 3, 20.0
 
+#: Workers of which one hangs: where each takes one request at a time, those that are left must be
+#: more than a match for the load, or the next request that hangs waits in their queue first.
+WORKERS = 4
+
 #: Seconds of answers whose spans may have died with their worker: they leave once a second, and
 #: the clocks of the load and of the kill are not read at the same moment.
 BATCH = 2.0
@@ -127,7 +131,8 @@ def _in_the_batch(report: Report, lost: tuple[str, ...], killed: float) -> None:
 def hang_worker(column: Column) -> str:
     """Let requests hang under load, one after another; no thread of theirs may stay."""
     size = column.size
-    with column.other({"server.deadline": DEADLINE}) as site, loaded(site, size) as load:
+    wanted = {"server.deadline": DEADLINE, "server.workers": WORKERS}
+    with column.other(wanted) as site, loaded(site, size) as load:
         before = _threads(site)
         took = [_hang(column, site) for _ in range(size.cycles)]
         load.wait(BETWEEN)

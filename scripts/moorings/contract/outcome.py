@@ -1,6 +1,7 @@
 """How a check speaks: pass, fail, limit, n/a or skip; a figure, and the reason."""
 
 import os
+import re
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -55,6 +56,8 @@ class Limit:
     """Where the cause is explained: a link."""
     condition: str
     """When it shows, in words."""
+    shows: str
+    """What the check then says, as a regular expression: anything else is a failure."""
     columns: frozenset[str] = frozenset()
     """Where the condition holds; empty: on every column of the target."""
     always: bool = True
@@ -108,7 +111,8 @@ def _attempt(check: Check, column: "Column", ci: bool) -> Verdict:
         return made("fail" if ci else "skip", reason=what, details=missing.hint, broke=True)
     except Exception as problem:
         reason, details = _explain(problem)
-        if limit is not None and isinstance(problem, CheckFailed):
+        known_to_fail = limit is not None and re.search(limit.shows, reason)
+        if limit is not None and known_to_fail and isinstance(problem, CheckFailed):
             known = f"{limit.cause} ({limit.source})"
             return made("limit", reason, reason=known, details=details)
         broke = not isinstance(problem, MoorError)

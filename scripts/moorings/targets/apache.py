@@ -10,6 +10,7 @@ from moorings.contract.outcome import Limit
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.handover import Reopened
 from moorings.live import Launch, Live
+from moorings.logfile import tail
 from moorings.mastered import MasteredTarget
 from moorings.releases import HostReleases
 from moorings.settings import option
@@ -27,11 +28,13 @@ LIMITS = {
         "httpd takes a request with a length and chunks by its chunks, where refusing is safer",
         "https://www.rfc-editor.org/rfc/rfc9112#section-6.1",
         "always",
+        r"^a length and chunks: answered \[\d+\], not refused$",
     ),
     "serve.slow_clients": Limit(
         "a client that sends its body slowly holds a thread of the app: put a gateway before it",
         "https://modwsgi.readthedocs.io/en/develop/configuration-directives/WSGIDaemonProcess.html",
         "always",
+        r"^no answer beside 500 slow clients",
     ),
 }
 
@@ -196,6 +199,12 @@ class Apache(MasteredTarget):
             env=launch.env,
             user=self.context.user,
         )
+
+    def logs(self, lines: int = 100, release: Release | None = None) -> str:
+        """Return the newest lines of the app, and Apache's own of requests."""
+        said = super().logs(lines, release)
+        access = tail(self.context.layout.logs / "access.log", lines) if release is None else ""
+        return "\n".join(filter(None, (said, access)))
 
     def reload(self, release: Release) -> None:
         """Let another httpd of the same release take over: a graceful one would cut requests."""

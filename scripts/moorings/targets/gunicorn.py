@@ -48,18 +48,21 @@ LIMITS = {
         "a sync worker closes every connection after its answer",
         "https://docs.gunicorn.org/en/stable/design.html#sync-workers",
         "always",
+        r"^the server closes this connection, as it announced$",
         _SYNC,
     ),
     "serve.slow_clients": Limit(
         "a client that sends slowly holds a thread: put a gateway that buffers requests before it",
         "https://docs.gunicorn.org/en/stable/deploy.html#nginx-configuration",
         "always",
+        r"^no answer beside 500 slow clients",
         _SYNC | {"gunicorn-gthread"},
     ),
     "drain.queued": Limit(
         "a sync worker that stops resets what waits in the backlog",
         "https://github.com/benoitc/gunicorn/issues/3397",
         "always",
+        r"^\d of 5 failed; the first: ",
         _SYNC,
     ),
 }

@@ -21,18 +21,21 @@ LIMITS = {
         "uWSGI's http-socket closes every connection after its answer",
         "https://uwsgi-docs.readthedocs.io/en/latest/HTTP.html",
         "without a gateway",
+        r"^the server closes this connection, as it announced$",
         _ALONE,
     ),
     "serve.slow_clients": Limit(
         "a client that sends slowly holds a thread",
         "https://uwsgi-docs.readthedocs.io/en/latest/HTTP.html",
         "without a gateway",
+        r"^no answer beside 500 slow clients",
         _ALONE,
     ),
     "drain.queued": Limit(
         "a worker that stops takes nothing more, and the backlog is reset with the socket",
         "https://github.com/unbit/uwsgi/issues/1974",
         "without a gateway",
+        r"^\d of 5 failed; the first: ",
         _ALONE,
     ),
 }

@@ -46,17 +46,28 @@ TAKEN = (b"def create_app", b"root:x:0:0")
 )
 def smuggling(column: Column) -> str:
     """Send each on a connection of its own, with another request behind it."""
-    for name, raw in ambiguous.REFUSED.items():
-        seen = ambiguous.send(column.url, raw)
-        claim(seen.refused, f"{name}: answered {seen.statuses}, not refused", seen)
-    for name, raw in ambiguous.CUT.items():
-        seen = ambiguous.send(column.url, raw)
-        claim(seen.cut, f"{name}: answered {seen.statuses}, and not cut", seen)
-    for name, raw in ambiguous.ONCE.items():
-        seen = ambiguous.send(column.url, raw)
-        claim(seen.once, f"{name}: answered {seen.statuses}", seen)
-    cases = len(ambiguous.REFUSED) + len(ambiguous.CUT) + len(ambiguous.ONCE)
-    return f"0 of {cases} taken for two"
+    judged = [
+        *((name, raw, _refused) for name, raw in ambiguous.REFUSED.items()),
+        *((name, raw, _cut) for name, raw in ambiguous.CUT.items()),
+        *((name, raw, _once) for name, raw in ambiguous.ONCE.items()),
+    ]
+    # All of them, whatever the first ones come to.
+    found = [(name, ambiguous.send(column.url, raw), judge) for name, raw, judge in judged]
+    wrong = [(f"{name}: {said}", seen) for name, seen, judge in found if (said := judge(seen))]
+    claim(not wrong, "; ".join(said for said, _ in wrong), wrong[0][1] if wrong else None)
+    return f"0 of {len(judged)} taken for two"
+
+
+def _refused(seen: ambiguous.Seen) -> str:
+    return "" if seen.refused else f"answered {seen.statuses}, not refused"
+
+
+def _cut(seen: ambiguous.Seen) -> str:
+    return "" if seen.cut else f"answered {seen.statuses}, and not cut"
+
+
+def _once(seen: ambiguous.Seen) -> str:
+    return "" if seen.once else f"answered {seen.statuses}"
 
 
 @check(

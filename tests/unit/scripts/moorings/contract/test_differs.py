@@ -13,8 +13,8 @@ from moorings.contract.differs import Committed
 from moorings.contract.outcome import Limit, Outcome, Verdict
 
 ROOT = Path(__file__).resolve().parents[5]
-ALWAYS = Limit("cause", "https://example.com", "always")
-RARE = Limit("cause", "https://example.com", "now and then", always=False)
+ALWAYS = Limit("cause", "https://example.com", "always", "")
+RARE = Limit("cause", "https://example.com", "now and then", "", always=False)
 
 
 def committed(grid: Path, *limits: Limit, store: bool = True, **outcomes: str) -> Committed:

@@ -10,7 +10,7 @@ from moorings.contract.registry import Check
 from moorings.contract.wire import Answer
 from moorings.errors import NotReadyError
 
-LIMIT = Limit("the server cannot", "https://example.org/why", "always")
+LIMIT = Limit("the server cannot", "https://example.org/why", "always", "1 failed")
 
 
 def passes(_column: Column) -> str:
@@ -79,6 +79,12 @@ def test_a_known_limit_is_shown_and_red_for_a_control() -> None:
     assert (verdict.outcome, verdict.figure) == ("limit", "1 failed of 3")
     assert verdict.reason == "the server cannot (https://example.org/why)"
     assert verdict.red
+
+
+def test_a_limit_excuses_no_other_failure() -> None:
+    other = replace(LIMIT, shows="no answer")
+    verdict = judge(check(fails), Column("fake", limits={"fake.check": other}))
+    assert (verdict.outcome, verdict.reason) == ("fail", "1 failed of 3")
 
 
 def test_a_limit_excuses_no_bug_of_the_check() -> None:

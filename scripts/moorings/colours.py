@@ -79,13 +79,20 @@ class Colours:
         # What a deploy that was killed left there.
         idle.stop()
         idle.switch(release, launch)
-        if self.context.runner.dry:
-            return
+        if not self.context.runner.dry:
+            self._move()
+
+    def _move(self) -> None:
         self.flag.parent.mkdir(parents=True, exist_ok=True)
         if self.flag.exists():
             self.flag.unlink()
         else:
             self.flag.touch()
+
+    def back(self) -> None:
+        """Let the gateway ask the other one again, where that still serves."""
+        if self.idle.master is not None:
+            self._move()
 
     def retire_others(self) -> None:
         """Let the idle one answer what was sent to it, and end; nothing new comes to it."""
@@ -106,7 +113,11 @@ class Colours:
             return True if not idle.supervised.waiting() and time.monotonic() > quiet else None
 
         grace = self.context.settings.server.grace
-        probe.until(empty, what="the old release to answer what waits for it", timeout=grace)
+        try:
+            probe.until(empty, what="the old release to answer what waits for it", timeout=grace)
+        except NotReadyError as problem:
+            # One that hangs never will; the new release serves, and this one is to end.
+            ui.warn(problem.fact)
 
     def reload(self, release: Release, launch: Launch) -> None:
         """Put a master with changed settings on the idle socket, as a deploy does."""

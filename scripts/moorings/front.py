@@ -110,7 +110,8 @@ class Front:
     def put(self, release: Release, undo: Callable[[], None]) -> None:
         """Let clients reach a release that serves.
 
-        :param undo: ends the release again where nobody could reach it before either.
+        :param undo: ends the release again where nobody could reach it before either; where the
+            one before was reached, it is again.
         """
         if not self.wanted:
             return
@@ -119,7 +120,9 @@ class Front:
             self.gateway.point(self._static(release))
             self.gateway.put(self._behind(release))
         except BaseException:
-            if not reached:
+            if reached:
+                self.colours.back()
+            else:
                 undo()
             raise
 

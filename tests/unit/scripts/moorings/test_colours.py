@@ -29,6 +29,18 @@ def test_the_flag_says_which_is_live(colours: Colours) -> None:
     assert colours.idle is colours.both["blue"]
 
 
+def test_it_goes_back_only_to_one_that_serves(
+    colours: Colours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colours.flag.parent.mkdir()
+    colours.flag.touch()
+    colours.back()
+    assert colours.flag.exists()
+    monkeypatch.setattr(type(colours.idle), "master", object())
+    colours.back()
+    assert not colours.flag.exists()
+
+
 def test_each_has_a_folder_of_its_own(colours: Colours) -> None:
     homes = [one.home.name for one in colours.both.values()]
     assert homes == ["blue", "green"]

@@ -24,9 +24,9 @@ def files(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FILES, tmp_path / "apache"))
 
 
-def check(conf: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def check(conf: Path, environ: dict[str, str], *more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PROGRAM, "-f", conf, "-t"], env=environ, capture_output=True, text=True, timeout=30
+        [PROGRAM, "-f", conf, "-t", *more], env=environ, capture_output=True, text=True, timeout=30
     )
 
 
@@ -43,6 +43,12 @@ def defaults(files: Path) -> dict[str, str]:
 @there
 def test_apache_takes_its_own_configuration_with_the_defaults(files: Path) -> None:
     found = check(files / "httpd.conf", defaults(files))
+    assert (found.stdout + found.stderr).strip() == "Syntax OK"
+
+
+@there
+def test_its_own_status_has_an_address_of_its_own(files: Path) -> None:
+    found = check(files / "httpd.conf", defaults(files), "-D", "STATUS")
     assert (found.stdout + found.stderr).strip() == "Syntax OK"
 
 

@@ -28,7 +28,8 @@ LIMITS = {
         "httpd takes a request with a length and chunks by its chunks, where refusing is safer",
         "https://www.rfc-editor.org/rfc/rfc9112#section-6.1",
         "always",
-        r"^a length and chunks: answered \[\d+\], not refused$",
+        r"^a length and chunks: answered \[\d+\], not refused;"
+        r" chunks and a length: answered \[\d+\], not refused$",
     ),
     "serve.slow_clients": Limit(
         "a client that sends its body slowly holds a thread of the app: put a gateway before it",

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moorings import service, tree, ui, users
+from moorings import service, ui, users
 from moorings.environments import Environments
+from moorings.sources import Sources
 from moorings.target import Context, Release
 
 
@@ -23,44 +24,24 @@ class HostReleases:
     """Further parts of the checkout that run."""
     _environments: dict[str, Path] = field(default_factory=dict)
 
+    @property
+    def sources(self) -> Sources:
+        """Their code."""
+        parts = ("service/runtime", "service/requirements", f"deploy/{self.server}", *self.more)
+        return Sources(self.context, parts, self._keep_instance)
+
     def version(self) -> Release:
         """Name the version by the app, and by this repository where the app is another's."""
-        kit = tree.version(self.context.settings.root, self._parts())
-        if service.is_sample(self.context.settings):
-            return Release(kit.name, kit.commit)
-        app = tree.version(service.app_folder(self.context.settings))
-        return Release(f"{app.name}-m{kit.name[-7:]}", app.commit)
-
-    def _parts(self) -> tuple[str, ...]:
-        """The parts of the checkout that run; the sample only where it is what runs."""
-        parts = ("service/runtime", "service/requirements", f"deploy/{self.server}", *self.more)
-        return (*parts, "service/store") if service.is_sample(self.context.settings) else parts
+        return self.sources.version()
 
     def folder(self, release: Release) -> Path:
         """Return the real path of a release's code: never through a link that may move."""
-        return self.context.layout.releases / release.version
+        return self.sources.folder(release.version)
 
     def build(self, release: Release) -> None:
         """Copy the code to a folder of its own, whole or not at all, and make its environment."""
-        place = self.folder(release)
-        if not place.exists() and not self.context.runner.dry:
-            self._copy(place)
-            ui.good(f"built {place}")
+        self.sources.copy(release.version)
         ui.good(f"environment {self.environment(release)}")
-
-    def _copy(self, place: Path) -> None:
-        fresh = place.with_name(f"{place.name}.new")
-        # A run that was killed left it half made.
-        shutil.rmtree(fresh, ignore_errors=True)
-        try:
-            tree.copy(self.context.settings.root, self._parts(), fresh)
-            if not service.is_sample(self.context.settings):
-                tree.copy(service.app_folder(self.context.settings), ["."], fresh / "app")
-                self._keep_instance(fresh / "app")
-            fresh.replace(place)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
 
     def _keep_instance(self, app: Path) -> None:
         """Let Flask's instance folder, where an app may write, outlive the release.
@@ -80,12 +61,11 @@ class HostReleases:
 
     def built(self) -> set[str]:
         """Return the versions whose code is here."""
-        folder = self.context.layout.releases
-        return {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+        return self.sources.there()
 
     def remove(self, version: str) -> None:
         """Remove the code of a release."""
-        self.context.runner.remove(self.context.layout.releases / version)
+        self.sources.remove(version)
 
     def environment(self, release: Release) -> Path:
         """Return the virtual environment for the app and its server, making it if need be.

@@ -52,6 +52,8 @@ class Server(Protocol):
 class MasteredTarget:
     """Serves the app by masters of one server on a socket of this host."""
 
+    proved_serves = False
+
     def __init__(self, context: Context, server: Server) -> None:
         """Read nothing but the context."""
         self.context = context
@@ -189,6 +191,10 @@ class MasteredTarget:
     def strays(self) -> list[str]:
         """Return the processes that no state knows any more."""
         return [str(one.pid) for one in self.running.strays()]
+
+    def data(self) -> list[str]:
+        """Return the files in the deployment's data folder."""
+        return [str(file) for file in self.context.layout.data.rglob("*") if file.is_file()]
 
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """Return the newest lines of the live log, or of the candidate's."""

@@ -42,8 +42,8 @@ def find(program: str) -> str:
     return shutil.which(program, path=path) or ""
 
 
-def _install(packages: Sequence[str]) -> list[str]:
-    return ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+def _install(packages: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+    return ["apt-get", *options, "install", "--yes", "--no-install-recommends", *packages]
 
 
 @dataclass(frozen=True)
@@ -64,26 +64,41 @@ class Supply:
         """
         if not (missing.packages and self.root and shutil.which("apt-get")):
             return False
-        if not (self.runner.dry or self._may(missing)):
+        if not (self.runner.dry or self.may(missing)):
             return False
-        self._get(missing.packages)
+        if missing.remedy is not None:
+            missing.remedy()
+        else:
+            self.get(missing.packages)
         return True
 
-    def _may(self, missing: Need) -> bool:
+    def may(self, missing: Need) -> bool:
+        """Tell whether it may be installed: told so, in CI, or asked on a terminal."""
         if self.yes or os.environ.get("CI", "") not in ("", "0", "false"):
             return True
         question = f"{missing.what}. Install {', '.join(missing.packages)} now?"
         return sys.stdin.isatty() and click.confirm(question)
 
-    def _get(self, packages: Sequence[str]) -> None:
+    def get(self, packages: Sequence[str], options: Sequence[str] = ()) -> None:
+        """Install packages, none of which starts a service, and note how to purge them.
+
+        :param options: of apt-get, as for another list of sources.
+        :raises CommandError: with its last lines.
+        """
         before = self._installed()
-        with ui.working(f"Installing {', '.join(packages)}"), self._quiet():
-            if self._apt(_install(packages), check=False) != 0:
-                self._apt(["apt-get", "update"])
-                self._apt(_install(packages))
-        new = sorted(self._installed() - before)
+        try:
+            with ui.working(f"Installing {', '.join(packages)}"), self._quiet():
+                if self._apt(_install(packages, options), check=False) != 0:
+                    self._apt(["apt-get", *options, "update"])
+                    self._apt(_install(packages, options))
+        finally:
+            # Also what came before an installation failed or ran out of time.
+            self._note(packages, sorted(self._installed() - before))
+
+    def _note(self, packages: Sequence[str], new: Sequence[str]) -> None:
+        """Write down how to purge what is new."""
         self._disable(new)
-        if not self.runner.dry:
+        if new and not self.runner.dry:
             undo = ["apt-get", "purge", "--yes", *new]
             machine.remember(self.state, machine.Item("package", " ".join(packages), undo))
 

@@ -1,7 +1,7 @@
 """What a target must be able to do: primitives, and no policy. `lifecycle` has the policy."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,6 +22,8 @@ class Need:
     how: str
     packages: tuple[str, ...] = ()
     """Debian's, that have it; moor may install them."""
+    remedy: Callable[[], None] | None = field(default=None, compare=False)
+    """What does more than install them, where that is not enough."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Instance:
     memory: int = 0
     """Resident bytes."""
     listens: tuple[str, ...] = ()
+    own_id: str = ""
+    """Its id as it knows itself; empty: the same."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class Target(Protocol):
     """A way to run the app."""
 
     name: str
+
+    @property
+    def proved_serves(self) -> bool:
+        """Whether what was proved is itself what serves, and not another of the same release."""
 
     @property
     def column(self) -> str:
@@ -144,6 +152,9 @@ class Target(Protocol):
 
     def strays(self) -> list[str]:
         """What of it runs though its state is gone, by the ids that the machine knows."""
+
+    def data(self) -> list[str]:
+        """What `down` keeps unless told otherwise, by name."""
 
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """The newest log lines of the live app, or of a release that was started beside it."""

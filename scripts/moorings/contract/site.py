@@ -154,9 +154,10 @@ class Site:
         return self.target.logs(lines)
 
     def processes(self) -> list[psutil.Process]:
-        """Return every process that this deployment's folder shows in, however it came to be."""
-        home = str(self.deployment.layout.home)
-        return [process for process in psutil.process_iter() if _belongs(process, home)]
+        """Return what serves, and every process that this deployment's folder shows in."""
+        home, pids = str(self.deployment.layout.home), self.pids()
+        found = psutil.process_iter()
+        return [one for one in found if one.pid in pids or _belongs(one, home)]
 
     def remove(self) -> None:
         """Take all of it away, whatever state it is in."""
@@ -228,8 +229,7 @@ class Yard:
             site.remove()
 
     def _traced(self) -> dict[str, object]:
-        jaeger = self.jaeger()
-        return {"jaeger.endpoint": jaeger.otlp_endpoint, "jaeger.url": jaeger.query_url}
+        return self.jaeger().flags
 
     @property
     def _prefix(self) -> str:

@@ -105,6 +105,11 @@ class Jaeger:
         return f"http://{HOST}:{state.ports['query']}" if state else ""
 
     @property
+    def flags(self) -> dict[str, object]:
+        """The settings by which another deployment sends its traces here."""
+        return {"jaeger.endpoint": self.otlp_endpoint, "jaeger.url": self.query_url}
+
+    @property
     def why_no_trace(self) -> str:
         """Why no trace can be shown, where `query_url` is empty."""
         return jaeger_source.why_no_trace(self.settings)

@@ -53,8 +53,10 @@ class Seen:
         return below_400(answer)
 
 
-def _workers(site: Site) -> set[int]:
-    return {int(one.id) for one in site.target.instances() if one.role == "worker"}
+def _workers(site: Site) -> dict[int, int]:
+    """Return each worker's number on this host, and that by which it knows itself."""
+    found = (one for one in site.target.instances() if one.role == "worker")
+    return {int(one.id): int(one.own_id or one.id) for one in found}
 
 
 @check(
@@ -96,16 +98,18 @@ def _kill(worker: int, url: str) -> int:
     return held + len(brought) - listening
 
 
-def _strong_again(site: Site, before: set[int], seen: Seen) -> float:
+def _strong_again(site: Site, before: dict[int, int], seen: Seen) -> float:
     """Wait for as many workers as before, each of which has answered; return the seconds."""
 
     def strong() -> bool | None:
         now = _workers(site)
-        return True if len(now) >= len(before) and now != before and now <= seen.pids else None
+        answered = seen.pids.issuperset(now.values())
+        return True if len(now) >= len(before) and now != before and answered else None
 
     def last() -> str:
         now = _workers(site)
-        return f"{len(now)} of {len(before)} run, {len(now & seen.pids)} of them have answered"
+        answered = len(seen.pids.intersection(now.values()))
+        return f"{len(now)} of {len(before)} run, {answered} of them have answered"
 
     began = time.monotonic()
     probe.until(strong, what="another worker to answer", timeout=STRONG, last=last)

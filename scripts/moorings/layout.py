@@ -10,7 +10,7 @@ from moorings.errors import SettingsError
 from moorings.settings import Settings
 
 #: Folders beside those of the deployments, which belong to all of them.
-SHARED = ("bin", "environments")
+SHARED = ("bin", "environments", "engine")
 
 #: Characters of a name that moor makes; the contract's own deployments add to it.
 LONGEST = 40
@@ -33,6 +33,11 @@ class Layout:
     def environments(self) -> Path:
         """Virtual environments, shared by releases and deployments, one per lock hash."""
         return self.state / "environments"
+
+    @property
+    def engine(self) -> Path:
+        """A Docker engine that moor itself has started, and all that it keeps."""
+        return self.state / "engine"
 
     @property
     def bin(self) -> Path:

@@ -1,0 +1,275 @@
+"""The Docker engine of this machine: one that answers, or one that moor installs and starts."""
+
+import fcntl
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from moorings import machine, packages, probe, ui
+from moorings.errors import MoorError, NeedError
+from moorings.layout import Layout
+from moorings.packages import Supply
+from moorings.runner import Result, Runner
+from moorings.target import Need
+
+#: The oldest engine on which all of deploy/docker was seen to work.
+OLDEST = (20, 10)
+
+#: Seconds that a question may take, and the start of an engine; it takes about 3.
+ASK, BOOT = 15.0, 60.0
+
+#: Debian 12 has the engine; its plug-ins are in the next release, and run on this one.
+ENGINE, PLUGINS = ("docker.io", "ca-certificates"), ("docker-compose", "docker-buildx")
+NEXT = {"bookworm": "trixie"}
+
+ABSENT, STOPPED = "Docker is not installed", "no Docker engine runs"
+HOW = "./moor docker up --yes, as root on Debian, installs and starts one"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Asks the client, and hands every command the address of moor's own engine, if that runs."""
+
+    runner: Runner
+    layout: Layout
+    env: Mapping[str, str]
+    """The operator's environment: DOCKER_HOST and the rest."""
+
+    @property
+    def socket(self) -> Path:
+        """Where moor's own engine listens."""
+        return self.layout.engine / "docker.sock"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What each command of the client runs with."""
+        own = not self.env.get("DOCKER_HOST") and self.socket.exists()
+        return {**self.env, "DOCKER_HOST": f"unix://{self.socket}"} if own else dict(self.env)
+
+    def ask(self, *words: str, timeout: float = ASK) -> Result:
+        """Run a command of the client that only looks; a failure is a status, not an error."""
+        argv = ["docker", *words]
+        if self.runner.dry or not packages.find("docker"):
+            return Result(127, "docker is not installed")
+        env = self.environment
+        try:
+            return self.runner.run(argv, timeout=timeout, env=env, quiet=True, check=False)
+        except MoorError as problem:
+            return Result(124, problem.fact)
+
+    def do(
+        self,
+        *words: str,
+        timeout: float,
+        env: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> Result:
+        """Run a command of the client, printed so that it can be repeated by hand.
+
+        :param env: added to the environment.
+        :raises CommandError: with its last lines.
+        """
+        given = {**self.environment, **(env or {})}
+        return self.runner.run(["docker", *words], timeout=timeout, env=given, log=log)
+
+    def needs(self) -> list[Need]:
+        """Want an engine that answers, is new enough, and has both plug-ins of the client."""
+        needs = [self._engine(), *self.plugins()]
+        remedy = partial(bring_up, self)
+        # One that may not be used, or is too old, is the operator's own affair.
+        mends = {ABSENT, STOPPED, *(need.what for need in needs[1:])}
+        return [replace(one, packages=(*ENGINE, *PLUGINS), remedy=remedy)
+                if not one.there and one.what in mends else one for one in needs]  # fmt: skip
+
+    def plugins(self) -> list[Need]:
+        """Want both plug-ins of the client."""
+        return [self._plugin(one) for one in ("compose", "buildx")]
+
+    def _engine(self) -> Need:
+        said = self.ask("version", "--format", "{{.Server.Version}}")
+        if said.status == 0:
+            return judged(said.output.strip())
+        return Need(*refused(said.output))
+
+    def _plugin(self, name: str) -> Need:
+        there = self.ask(name, "version").status == 0
+        return Need(f"the plug-in {name} of docker" + ("" if there else " is missing"), there, HOW)
+
+
+def judged(version: str) -> Need:
+    """Judge the version of an engine that answers."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    new = found is not None and (int(found[1]), int(found[2])) >= OLDEST
+    least = ".".join(map(str, OLDEST))
+    what = f"Docker engine {version}"
+    return Need(what if new else f"{what} is older than {least}", new, f"install {least} or newer")
+
+
+def refused(said: str) -> tuple[str, bool, str]:
+    """Tell why no engine answers, and the next step, from what the client says."""
+    if "permission denied" in said.lower():
+        how = "join the group docker (usermod -aG docker NAME, log in anew), or use rootless Docker"
+        return "this user may not use the socket of Docker", False, how
+    if "is not installed" in said:
+        return ABSENT, False, HOW
+    if "did not end within" in said:
+        return "the Docker engine does not answer", False, "see its log, or restart it"
+    return STOPPED, False, f"start it (systemctl start docker), or {HOW}"
+
+
+def bring_up(engine: Engine) -> None:
+    """Install and start what is missing of an engine with its plug-ins.
+
+    :raises NeedError: naming what is still missing and the next step.
+    """
+    supply = Supply(engine.runner, engine.layout.state, yes=True)
+    # The client alone, from elsewhere, is no engine.
+    if not packages.find("dockerd") and not engine.needs()[0].there:
+        supply.get(ENGINE)
+    if not all(need.there for need in engine.plugins()):
+        with sources(codename(), engine.runner) as options:
+            supply.get(PLUGINS, options)
+    if not engine.needs()[0].there:
+        _start(engine)
+    for need in engine.needs():
+        if not need.there and not engine.runner.dry:
+            raise NeedError(need.what, hint=need.how)
+
+
+def codename() -> str:
+    """Return the name of this Debian."""
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+
+
+@contextmanager
+def sources(suite: str, runner: Runner) -> Iterator[list[str]]:
+    """Let apt see the next Debian too, for the plug-ins alone, and leave nothing of that behind."""
+    if suite not in NEXT:
+        yield []
+        return
+    asked = [
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(REPO_URI) $(RELEASE)",
+        "Created-By: Packages",
+    ]
+    listed = runner.run(asked, timeout=60, quiet=True).output
+    with tempfile.TemporaryDirectory(prefix="moorings-apt-") as name:
+        folder = Path(name)
+        # apt reads its lists as a user of its own.
+        folder.chmod(0o755)
+        (folder / "lists").mkdir()
+        (folder / "sources.list").write_text(widened(listed, suite))
+        (folder / "preferences").write_text(pinned(NEXT[suite]))
+        yield [
+            f"-oDir::Etc::SourceList={folder}/sources.list", "-oDir::Etc::SourceParts=-",
+            f"-oDir::Etc::Preferences={folder}/preferences", "-oDir::Etc::PreferencesParts=-",
+            f"-oDir::State::Lists={folder}/lists",
+        ]  # fmt: skip
+
+
+def machine_sources(runner: Runner) -> str:
+    """Return an address and a suite in each line, as apt is configured on this machine."""
+    argv = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
+    return runner.run(argv, timeout=60, quiet=True).output
+
+
+def widened(listed: str, suite: str) -> str:
+    """Return the machine's own sources of this suite, and the same of the next one.
+
+    :param listed: lines of an address and a suite.
+    """
+    pairs = dict.fromkeys(tuple(line.split()) for line in listed.splitlines() if line.strip())
+    own = [f"deb {place} {name} main" for place, name in pairs]
+    more = [f"deb {place} {NEXT[suite]} main" for place, name in pairs if name == suite]
+    return "\n".join([*own, *dict.fromkeys(more), ""])
+
+
+def pinned(suite: str) -> str:
+    """Return the preferences by which nothing but the plug-ins comes from a suite."""
+    return (
+        f"Package: *\nPin: release n={suite}\nPin-Priority: -1\n\n"
+        f"Package: {' '.join(PLUGINS)}\nPin: release n={suite}\nPin-Priority: 990\n"
+    )
+
+
+def _start(engine: Engine) -> None:
+    """Start an engine of moor's own, in the state folder, as no init system need be here."""
+    folder = engine.layout.engine
+    argv = daemon(folder)
+    if engine.runner.dry:
+        ui.command(argv)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for item in undoing(folder):
+        machine.remember(engine.layout.state, item)
+    log = folder / "log"
+    with ui.working("Starting the Docker engine"):
+        engine.runner.start(argv, cwd=folder, env=dict(os.environ), log=log)
+        probe.until(
+            lambda: True if engine.needs()[0].there else None,
+            what="the Docker engine to answer",
+            timeout=BOOT,
+            last=lambda: f"see {log}",
+        )
+    ui.good(f"a Docker engine answers at unix://{engine.socket}")
+
+
+def daemon(folder: Path) -> list[str]:
+    """Return the command of an engine that keeps everything below one folder."""
+    return [
+        "dockerd", "--data-root", f"{folder}/root", "--exec-root", f"{folder}/exec",
+        "--pidfile", f"{folder}/pid", "--host", f"unix://{folder}/docker.sock",
+    ]  # fmt: skip
+
+
+def undoing(folder: Path) -> Sequence[machine.Item]:
+    """Return how the engine, and then its images and volumes, are taken away."""
+    stop = ["start-stop-daemon", "--stop", "--oknodo", "--retry", "TERM/45/KILL/5"]
+    return (
+        machine.Item("Docker engine", str(folder), [*stop, "--pidfile", f"{folder}/pid"]),
+        machine.Item("folder", str(folder), ["rm", "-r", "-f", str(folder)]),
+    )
+
+
+@contextmanager
+def in_use(engine: Engine) -> Iterator[None]:
+    """Keep others from putting moor's own engine away during a block."""
+    with _users(engine) as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def put_away(engine: Engine) -> str:
+    """Stop the engine that moor has started, where nothing runs in it; images and volumes stay.
+
+    :returns: why it was not stopped; empty where it does not run any more.
+    """
+    if not engine.socket.exists():
+        return ""
+    if engine.ask("ps", "--quiet").output.strip():
+        return "containers run in it"
+    with _users(engine) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return "somebody works with it"
+        stop, _ = undoing(engine.layout.engine)
+        engine.runner.run(stop.undo, timeout=BOOT, quiet=True)
+        engine.socket.unlink(missing_ok=True)
+    return ""
+
+
+@contextmanager
+def _users(engine: Engine) -> Iterator[IO[bytes]]:
+    engine.layout.engine.mkdir(parents=True, exist_ok=True)
+    with (engine.layout.engine / "users").open("ab") as file:
+        yield file

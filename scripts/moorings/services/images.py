@@ -1,0 +1,170 @@
+"""Base images from Debian's packages, where no registry is reachable; made once, kept by content.
+
+The engine keeps them: the tag is a digest of all that they are made from.
+"""
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import packages, ui
+from moorings.errors import BuildError, CommandError
+from moorings.packages import Supply
+from moorings.services.engine import Engine, machine_sources
+from moorings.services.jaeger_build import Build
+
+#: Which Debian, and what the smallest of it gets beside: Python, as the public Python image has it.
+SUITE, INCLUDED = "bookworm", ("python3", "python3-venv", "ca-certificates")
+
+#: Seconds; debootstrap takes 42 on two cores, a build less.
+DEADLINE = 900.0
+
+#: What of a fresh Debian is only about how it was made, or is read by nobody in a container.
+LEFT_OUT = (
+    "./etc/apt/sources.list", "./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*",
+    "./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*", "./dev/*", "./tmp/*",
+    "./etc/resolv.conf", "./etc/hostname",
+)  # fmt: skip
+
+
+#: Debian's certificate authorities, those of a company among them.
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@dataclass(frozen=True)
+class Bases:
+    """Makes the images that stand for the public ones."""
+
+    engine: Engine
+    supply: Supply
+    jaeger: Build
+
+    @property
+    def files(self) -> Path:
+        """The folder of what they are made from."""
+        return self.engine.layout.root / "deploy" / "parts" / "images"
+
+    def make(self) -> dict[str, str]:
+        """Return the image of each part, by its build argument, making what is not there.
+
+        :raises BuildError: with the last lines of what failed.
+        """
+        try:
+            base = self._debian()
+            with self.secrets() as lent:
+                nginx = self._image("nginx", base, lent)
+                postgres = self._image("postgres", base, lent)
+            jaeger = self._jaeger()
+        except CommandError as problem:
+            hint = "mend what is named above, then try again: what was made is kept"
+            raise BuildError(problem.fact, log=problem.log, hint=hint) from None
+        return {"BASE_IMAGE": base, "NGINX_IMAGE": nginx, "POSTGRES_IMAGE": postgres,
+                "JAEGER_IMAGE": jaeger}  # fmt: skip
+
+    def _has(self, image: str) -> bool:
+        return self.engine.ask("image", "inspect", image).status == 0
+
+    def _debian(self) -> str:
+        image = f"moorings/debian:{SUITE}-{digest(SUITE, *INCLUDED, *LEFT_OUT)}"
+        if self._has(image):
+            return image
+        if not packages.find("debootstrap"):
+            self.supply.get(["debootstrap"])
+        title = "Making a base image from Debian's packages (once, about a minute)"
+        with tempfile.TemporaryDirectory(prefix="moorings-debian-") as name, ui.working(title):
+            self._bootstrap(Path(name), image)
+        ui.good(f"made {image}")
+        return image
+
+    def _bootstrap(self, folder: Path, image: str) -> None:
+        run = self.engine.runner.run
+        mirror = next(place for place, suite in self._sources() if suite == SUITE)
+        root, archive = folder / "root", folder / "root.tar"
+        argv = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}",
+                SUITE, str(root), mirror]  # fmt: skip
+        # The command names the machine's mirror: it is for this machine alone, and not printed.
+        run(argv, timeout=DEADLINE, log=folder / "log", quiet=True)
+        out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
+        pack = ["tar", "--directory", str(root), *out, "--anchored", "--numeric-owner"]
+        run([*pack, "--sort=name", "--create", "--file", str(archive), "."], timeout=120)
+        change = ["--change", "ENV LANG=C.UTF-8", "--change", 'CMD ["python3"]']
+        self.engine.do("import", *change, str(archive), image, timeout=300)
+
+    def _sources(self) -> list[tuple[str, str]]:
+        lines = machine_sources(self.engine.runner).splitlines()
+        pairs = [line.split() for line in lines]
+        return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
+
+    @contextmanager
+    def secrets(self) -> Iterator[list[str]]:
+        """Lend a build what this machine reaches packages by; it is in no layer of the image."""
+        with tempfile.TemporaryDirectory(prefix="moorings-build-") as name:
+            pairs = dict.fromkeys(self._sources())
+            lent = {
+                "sources": "".join(f"deb {place} {suite} main\n" for place, suite in pairs),
+                "apt": self._said("apt-config", "dump", "Acquire"),
+                "pip": pip_settings(self._said(sys.executable, "-m", "pip", "config", "list")),
+            }
+            for part, text in lent.items():
+                Path(name, part).write_text(text)
+            files = {part: str(Path(name, part)) for part in lent} | authorities(os.environ)
+            yield [
+                word
+                for part, file in files.items()
+                for word in ("--secret", f"id={part},src={file}")
+            ]
+
+    def _said(self, *argv: str) -> str:
+        return self.engine.runner.run(argv, timeout=60, quiet=True).output
+
+    def _image(self, name: str, base: str, secrets: Sequence[str]) -> str:
+        recipe = self.files / f"{name}.Dockerfile"
+        made_from = [file.read_text() for file in sorted(self.files.glob(f"{name}*"))]
+        image = f"moorings/{name}:{digest(base, *made_from)}"
+        if self._has(image):
+            return image
+        with ui.working(f"Making the image of {name} from Debian's packages (once)"):
+            self._build(recipe, image, self.files, ["--build-arg", f"BASE={base}", *secrets])
+        ui.good(f"made {image}")
+        return image
+
+    def _build(self, recipe: Path, image: str, context: Path, more: Sequence[str]) -> None:
+        argv = ["build", "--network", "host", "--file", str(recipe), "--tag", image, *more]
+        self.engine.do(*argv, "--progress", "plain", str(context), timeout=DEADLINE)
+
+    def _jaeger(self) -> str:
+        recipe = self.files / "jaeger.Dockerfile"
+        program = self.jaeger.make()
+        mark = hashlib.sha256(program.read_bytes()).hexdigest()
+        image = f"moorings/jaeger:{digest(recipe.read_text(), mark)}"
+        if not self._has(image):
+            self._build(recipe, image, program.parent, [])
+            ui.good(f"made {image}")
+        return image
+
+
+def pip_settings(listed: str) -> str:
+    """Return pip.conf for a build: where packages come from, of what `pip config list` says."""
+    pairs = (line.partition("=") for line in listed.splitlines())
+    told = {name.rpartition(".")[2]: value.strip("'") for name, _, value in pairs}
+    wanted = ("index-url", "extra-index-url", "trusted-host", "proxy")
+    return "\n".join(["[global]", *(f"{one} = {told[one]}" for one in wanted if one in told), ""])
+
+
+def authorities(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the file of the certificate authorities that this machine believes, as a secret."""
+    named = [env.get(name, "") for name in ("PIP_CERT", "SSL_CERT_FILE")]
+    found = [file for file in (*named, BUNDLE) if file and Path(file).is_file()]
+    return {"ca": found[0]} if found else {}
+
+
+def digest(*parts: str) -> str:
+    """Return twelve digits that tell contents, and machines' kinds, apart."""
+    text = "\0".join([platform.machine(), *parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,62 @@
+"""What is said of an engine that cannot be used, and where its plug-ins come from."""
+
+from pathlib import Path
+
+import pytest
+
+from moorings.services import engine
+
+
+@pytest.mark.parametrize(
+    ("version", "good"),
+    [
+        ("20.10.24+dfsg1", True),
+        ("28.2.2", True),
+        ("19.03.8", False),
+        ("20.9.1", False),
+        ("", False),
+    ],
+)
+def test_an_engine_is_judged_by_its_version(version: str, good: bool) -> None:
+    assert engine.judged(version).there is good
+
+
+@pytest.mark.parametrize(
+    ("said", "fact", "step"),
+    [
+        (
+            "permission denied while trying to connect to the Docker daemon socket at unix:///x",
+            "may not use the socket",
+            "group docker",
+        ),
+        ("Cannot connect to the Docker daemon at unix:///x.", "no Docker engine", "docker up"),
+        ("docker is not installed", "not installed", "docker up"),
+        ("docker did not end within 15 s", "does not answer", "log"),
+    ],
+)
+def test_it_says_why_none_answers(said: str, fact: str, step: str) -> None:
+    what, there, how = engine.refused(said)
+    assert fact in what
+    assert not there
+    assert step in how
+
+
+def test_the_next_suite_is_taken_from_the_same_places_without_security_and_updates() -> None:
+    listed = "http://a.test/debian bookworm\nhttp://a.test/debian bookworm-updates\n" * 2
+    assert engine.widened(listed, "bookworm").splitlines() == [
+        "deb http://a.test/debian bookworm main",
+        "deb http://a.test/debian bookworm-updates main",
+        "deb http://a.test/debian trixie main",
+    ]
+
+
+def test_nothing_but_the_plug_ins_comes_from_the_next_suite() -> None:
+    first, second = engine.pinned("trixie").split("\n\n")
+    assert "Package: *" in first
+    assert "-1" in first
+    assert "Package: docker-compose docker-buildx" in second
+
+
+def test_all_of_an_own_engine_is_below_one_folder(tmp_path: Path) -> None:
+    assert all(str(tmp_path) in word for word in engine.daemon(tmp_path)[2::2])
+    assert [item.undo[0] for item in engine.undoing(tmp_path)] == ["start-stop-daemon", "rm"]

@@ -16,6 +16,7 @@ export MOOR_SERVER_THREADS ?= $(THREADS)
 export MOOR_SERVER_DEADLINE ?= $(DEADLINE)
 export MOOR_GATEWAY_KIND ?= $(GATEWAY)
 export MOOR_GUNICORN_WORKER ?= $(WORKER)
+export MOOR_DOCKER_SERVER ?= $(SERVER)
 export MOOR_JAEGER_URL ?= $(JAEGER_URL)
 export MOOR_JAEGER_BINARY ?= $(JAEGER_BIN)
 
@@ -32,6 +33,9 @@ logs:  ## Print the newest log lines of the app
 	@./moor logs $(TARGET)
 traces:  ## List the newest traces
 	@./moor traces $(TARGET)
+
+secrets:  ## Make the secrets of deploy/docker/compose.yaml, at first use
+	@deploy/docker/secrets.sh
 
 ##@ Operate
 $(TARGETS:%=deploy-%): deploy-%:  ## Deploy the app on target %
@@ -85,4 +89,4 @@ help:  ## Show this help
 	@printf '\nTARGET: $(TARGETS)\n'
 
 .PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) \
-  releases rollback reload config test lint unit contract controls prove grid bench environment docs picture lock help
+  secrets releases rollback reload config test lint unit contract controls prove grid bench environment docs picture lock help

@@ -1,8 +1,30 @@
-"""A run that is ended by SIGTERM, as CI ends one, cleans up as it does after Ctrl-C."""
+"""What a run of the tests has of the machine, and gives back."""
 
+import os
 import signal
+from collections.abc import Iterator
+
+import pytest
+
+from moorings import deployment
+from moorings.runner import LocalRunner
+from moorings.services import engine as engines
+from moorings.services.engine import Engine
+from moorings.targets.docker import ROOT
 
 
 def pytest_configure() -> None:
-    """Let it raise KeyboardInterrupt, after which all that was started is stopped."""
+    """Let SIGTERM, by which CI ends a run, clean up as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    """A Docker engine; one that moor had to start is gone after the tests."""
+    layout = deployment.open(ROOT, os.environ, {}, "docker", looks_only=True).layout
+    engine = Engine(LocalRunner(), layout, os.environ)
+    try:
+        with engines.in_use(engine):
+            yield engine
+    finally:
+        engines.put_away(engine)

@@ -267,6 +267,8 @@ moor.add_command(check)
 moor.add_command(prove)
 moor.add_command(grid)
 moor.add_command(bench)
+for own in targets.commands():
+    moor.add_command(own)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -250,9 +250,10 @@ def open(
     place = layout.of(read)
     user = users.service_user(runner, place.state, not looks_only) if not as_operator else None
     context = Context(read, runner, place, user)
+    made = targets.make(target or noted(place) or targets.DEFAULT, context)
     return Deployment(
         context=context,
-        target=targets.make(target or noted(place) or targets.DEFAULT, context),
-        jaeger=Jaeger(read.jaeger, runner, place, user),
+        target=made,
+        jaeger=targets.jaeger(made, context),
         lock=Lock(place.home / "lock"),
     )

@@ -56,7 +56,7 @@ class Gateway:
 
     def logs(self, lines: int) -> str:
         """Return its newest lines: of itself, then of requests."""
-        errors = "\n".join(map(_as_json, tail(self.live.log, lines).splitlines()))
+        errors = "\n".join(map(as_json, tail(self.live.log, lines).splitlines()))
         return "\n".join(filter(None, (errors, tail(self.access, lines))))
 
     @property
@@ -202,7 +202,7 @@ class Gateway:
 _SAID = re.compile(r"(\d{4})/(\d\d)/(\d\d) ([\d:]+) \[(\w+)\] (?:[\d#]+: )?(.*)")
 
 
-def _as_json(line: str) -> str:
+def as_json(line: str) -> str:
     """Turn a line of nginx about itself into one as all others are."""
     found = _SAID.fullmatch(line)
     time, level, message = "", "error", line

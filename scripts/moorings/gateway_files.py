@@ -27,6 +27,10 @@ class Behind:
     """Folder that holds the release's `static` folder, as a link that each deploy moves."""
     flags: Path
     """Folder of the flags that outlive a run."""
+    inside: str = "127.0.0.1"
+    """Address of the door for operators: another one only where nobody else reaches it."""
+    more: tuple[str, ...] = ()
+    """Further lines."""
 
 
 def digest(behind: Behind, server: Server, address: str) -> str:
@@ -70,12 +74,13 @@ def local(behind: Behind, server: Server, address: str, inner: int, drain: Path)
     }
     lines = [
         f"listen {address} backlog=2048;",
-        f"listen 127.0.0.1:{inner};",
+        f"listen {behind.inside}:{inner};",
         *(f"set ${name} {_quoted(value)};" for name, value in variables.items()),
         f"keepalive_timeout {server.keep_alive}s;",
         f"client_max_body_size {server.max_body};",
         f"proxy_read_timeout {silent}s;",
         f"uwsgi_read_timeout {silent}s;",
+        *behind.more,
     ]
     return "\n".join(["# Written by moor.", *lines, ""])
 

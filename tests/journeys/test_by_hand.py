@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import psutil
 import pytest
 from tests.journeys.conftest import ROOT
 
-from moorings import ports, probe
+from moorings import deployment, lifecycle, ports, probe
+from moorings.services.engine import Engine
 from moorings.services.jaeger_source import VERSION
+from moorings.targets.docker import Docker
 
 PAGES = sorted((ROOT / "deploy").rglob("README.md"))
 
@@ -40,6 +43,9 @@ class Person:
     """Somebody without rights, who has a clone and has set nothing."""
 
     home: Path
+    more: dict[str, str] = field(default_factory=dict)
+    """Of the environment."""
+    groups: list[int] = field(default_factory=list)
     name: str = "nobody" if os.getuid() == 0 else ""
     """Who it is; empty: the one who runs the tests, who is not root."""
 
@@ -56,7 +62,7 @@ class Person:
         rights: dict[str, Any] = {}
         if self.name:
             group = pwd.getpwnam(self.name).pw_gid
-            rights = {"user": self.name, "group": group, "extra_groups": []}
+            rights = {"user": self.name, "group": group, "extra_groups": self.groups}
         with self.log.open("wb") as said:
             return subprocess.Popen(
                 ["bash", "-eux", "-o", "pipefail", "-c", script],
@@ -78,7 +84,7 @@ class Person:
         path = f"{self.home / 'bin'}:/usr/local/bin:/usr/bin:/bin"
         # What the page makes by mktemp goes with the rest.
         own = {"HOME": str(self.home), "TMPDIR": str(self.home)}
-        return {**own, "PATH": path, "LANG": "C.UTF-8", **client}
+        return {**own, "PATH": path, "LANG": "C.UTF-8", **client, **self.more}
 
     def own(self) -> None:
         """Have all that is here."""
@@ -156,8 +162,36 @@ def end(session: int) -> None:
         process.kill()
 
 
+@contextmanager
+def images(engine: Engine, person: Person) -> Iterator[None]:
+    """Let a person use the engine, with images that stand for the public ones."""
+    flags = {"deployment.name": f"by-hand-{os.getpid()}"}
+    made = deployment.open(ROOT, os.environ, flags, "docker")
+    target = made.target
+    assert isinstance(target, Docker)
+    lifecycle.require(engine.needs(), made.plan().supply)
+    release = target.version()
+    try:
+        target.build(release)
+        shop = target.images.name(release.version)
+        person.more.update(target.images.bases(), BLUE_IMAGE=shop, MIGRATION_IMAGE=shop)
+        host = engine.environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        person.more["DOCKER_HOST"] = host
+        person.groups.append(Path(host.removeprefix("unix://")).stat().st_gid)
+        yield
+    finally:
+        made.down(volumes=True)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
-def test_a_page_can_be_followed(page: Path, person: Person) -> None:
+def test_a_page_can_be_followed(page: Path, person: Person, request: pytest.FixtureRequest) -> None:
+    with ExitStack() as given:
+        if page.parent.name == "docker":
+            given.enter_context(images(request.getfixturevalue("docker"), person))
+        follow(page, person)
+
+
+def follow(page: Path, person: Person) -> None:
     supply(page, person)
     person.own()
     with person.types(script(page)) as shell:

@@ -26,7 +26,8 @@ def test_long(started):
 def test_sigterm_stops_what_a_fixture_started(tmp_path: Path) -> None:
     (tmp_path / "test_waits.py").write_text(WAITS)
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "test_waits.py"]
-    env = {**os.environ, "PYTHONPATH": str(TESTS)}
+    paths = (TESTS, TESTS.parent / "scripts")
+    env = {**os.environ, "PYTHONPATH": ":".join(map(str, paths))}
     with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL) as run:
         until = time.monotonic() + 20
         while not (tmp_path / "started").exists() and time.monotonic() < until:

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import click
+
 from moorings import words
 from moorings.errors import UsageError
+from moorings.services.jaeger import Jaeger
 from moorings.target import Context, Target
 
 #: What a deploy is on that names none, where nothing is deployed.
@@ -55,3 +58,17 @@ def make(name: str, context: Context) -> Target:
     """
     module = importlib.import_module(f"{__name__}.{check(name)}")
     return cast(Target, module.create(context))
+
+
+def jaeger(target: Target, context: Context) -> Jaeger:
+    """Return where the traces of a target go: a module may know a Jaeger of its own."""
+    module = importlib.import_module(f"{__name__}.{target.name}")
+    if hasattr(module, "jaeger"):
+        return cast(Jaeger, module.jaeger(context, target))
+    return Jaeger(context.settings.jaeger, context.runner, context.layout, context.user)
+
+
+def commands() -> list[click.Command]:
+    """Return the commands that targets bring of their own."""
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names()]
+    return [module.command for module in modules if hasattr(module, "command")]

@@ -1,0 +1,87 @@
+"""The images of the app, one for each release: the engine keeps them, by tag."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import ui
+from moorings.packages import Supply
+from moorings.services import go
+from moorings.services.engine import Engine
+from moorings.services.images import Bases
+from moorings.services.jaeger_build import Build
+from moorings.sources import Sources
+from moorings.target import Context, Release
+
+#: Seconds that a build may take; a cold one takes about a minute.
+BUILD = 900.0
+
+
+@dataclass(frozen=True)
+class AppImages:
+    """Builds, lists and removes them."""
+
+    context: Context
+    engine: Engine
+    server: str
+    """The last stage of the Dockerfile."""
+    sources: Sources
+    """What each is made of."""
+    debian: bool
+    """Whether the bases are made from Debian's packages; if not, the public ones are taken."""
+
+    @property
+    def _repository(self) -> str:
+        return f"moorings/{self.context.layout.name}"
+
+    def name(self, version: str) -> str:
+        """Return the image of a version."""
+        return f"{self._repository}:{version}"
+
+    def build(self, release: Release) -> None:
+        """Build the image of a release, unless it is there.
+
+        :raises CommandError: with the last lines of what failed.
+        """
+        # The tag says what is in it, so that nothing is built from a checkout that has gone on.
+        if release.version in self.built():
+            return
+        self.sources.copy(release.version)
+        context = self.sources.folder(release.version)
+        argv = ["build", "--network", "host", "--target", self.server, "--progress", "plain",
+                "--file", str(context / "deploy/docker/Dockerfile"),
+                "--tag", self.name(release.version),
+                "--build-arg", f"RELEASE={release.version}",
+                "--build-arg", f"COMMIT={release.commit}",
+                "--build-arg", f"APP_DIR={'service/store' if self.sources.sample else 'app'}",
+                *self._base()]  # fmt: skip
+        with ui.working("Building the image"), self._bases().secrets() as secrets:
+            self.engine.do(*argv, *secrets, str(context), timeout=BUILD)
+        ui.good(f"built {self.name(release.version)}")
+
+    def _base(self) -> list[str]:
+        base = self.bases().get("BASE_IMAGE", "")
+        names = ("PYTHON_IMAGE", "DEBIAN_IMAGE") if base else ()
+        return [word for name in names for word in ("--build-arg", f"{name}={base}")]
+
+    def _bases(self) -> Bases:
+        layout = self.context.layout
+        cache = go.cache(os.environ.get("XDG_CACHE_HOME", ""), Path.home())
+        recipe = layout.root / "deploy" / "parts" / "jaeger" / "build"
+        supply = Supply(self.context.runner, layout.state, yes=True)
+        return Bases(self.engine, supply, Build(recipe, cache, self.context.runner))
+
+    def bases(self) -> dict[str, str]:
+        """Return the images below all others by their variable, making those that are missing."""
+        return self._bases().make() if self.debian else {}
+
+    def built(self) -> set[str]:
+        """Return the versions whose image the engine has."""
+        argv = ("image", "ls", "--format", "{{.Tag}}", self._repository)
+        said = self.engine.ask(*argv)
+        return set(said.output.split()) if said.status == 0 else set()
+
+    def remove(self, version: str) -> None:
+        """Remove the image of a version, and what it was made of."""
+        self.engine.ask("image", "rm", self.name(version))
+        self.sources.remove(version)

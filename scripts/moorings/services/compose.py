@@ -1,0 +1,168 @@
+"""The Compose project of one deployment: its variables, its containers, its commands."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings.errors import MoorError
+from moorings.services.containers import Container, label
+from moorings.services.engine import Engine
+from moorings.target import Release
+
+COLOURS = ("blue", "green")
+BLUE, GREEN = COLOURS
+
+#: Seconds that containers may take to start, and beyond its grace period to stop.
+START, BEYOND = 180.0, 30.0
+
+#: CPUs of the app at most; the engine refuses more than there are.
+CPUS = 2
+
+#: Folder of what it is made of, in the checkout.
+FILES = Path("deploy/docker")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Runs compose.yaml for one deployment."""
+
+    engine: Engine
+    settings: Mapping[str, str]
+    """Its variables: ports, images."""
+    network: str = ""
+    """A network of the engine, of which the app is to be too."""
+
+    @property
+    def name(self) -> str:
+        """The deployment's, so that two checkouts never meet."""
+        return f"moorings-{self.engine.layout.name}"
+
+    @property
+    def home(self) -> Path:
+        """Its folder on this host."""
+        return self.engine.layout.home / "compose"
+
+    @property
+    def flags(self) -> Path:
+        """Folder of the flags, which the gateway reads."""
+        return self.home / "flags"
+
+    @property
+    def gateway(self) -> Path:
+        """File of what the gateway is told beyond the repository's own files."""
+        return self.home / "gateway.conf"
+
+    def prepare(self) -> None:
+        """Make its folder, and its secrets at first use."""
+        if self.engine.runner.dry:
+            return
+        self.flags.mkdir(parents=True, exist_ok=True)
+        self.gateway.touch()
+        make = str(self.engine.layout.root / FILES / "secrets.sh")
+        self.engine.runner.run([make, str(self.home / "secrets")], timeout=10, quiet=True)
+
+    def do(self, *words: str, timeout: float = START, **variables: str) -> str:
+        """Run a command of Compose, printed; return its output.
+
+        :raises CommandError: with its last lines.
+        """
+        given = {**self.settings, **self._own(), **variables}
+        return self.engine.do(*self._argv, *words, timeout=timeout, env=given).output
+
+    @property
+    def _argv(self) -> list[str]:
+        folder = self.engine.layout.root / FILES
+        names = ["compose.yaml", *(["compose.network.yaml"] if self.network else [])]
+        return [
+            "compose", "--project-name", self.name,
+            *(word for name in names for word in ("--file", str(folder / name))),
+        ]  # fmt: skip
+
+    def _own(self) -> dict[str, str]:
+        own = {
+            "SECRETS": str(self.home / "secrets"),
+            "FLAGS": str(self.flags),
+            "GATEWAY": str(self.gateway),
+            "NETWORK": self.network,
+            "CPUS": str(min(CPUS, os.cpu_count() or 1)),
+        }
+        for colour in COLOURS:
+            own |= self.variables(colour)
+        return own
+
+    def variables(self, colour: str) -> dict[str, str]:
+        """Return the variables of a colour as it was started last."""
+        try:
+            kept: dict[str, str] = json.loads((self.home / f"{colour}.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return kept
+
+    def give(self, colour: str, release: Release, image: str) -> None:
+        """Write down what a colour is to be: its image, its label, its environment."""
+        if self.engine.runner.dry:
+            return
+        prefix, env = colour.upper(), self.home / f"{colour}.env"
+        env.touch(mode=0o600)
+        env.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in release.env.items()))
+        kept = {f"{prefix}_IMAGE": image, f"{prefix}_ENV": str(env),
+                f"{prefix}_RELEASE": label(release)}  # fmt: skip
+        (self.home / f"{colour}.json").write_text(json.dumps(kept))
+
+    def containers(self) -> list[Container]:
+        """Return all of the project's, running or not; none where no engine answers."""
+        mine = f"label=com.docker.compose.project={self.name}"
+        ids = self.engine.ask("ps", "--all", "--quiet", "--no-trunc", "--filter", mine)
+        if ids.status != 0 or not ids.output.split():
+            return []
+        said = self.engine.ask("inspect", *ids.output.split())
+        try:
+            return [Container(raw) for raw in json.loads(said.output)]
+        except ValueError:
+            # One that went between the two questions; the next question finds the rest.
+            return []
+
+    def find(self, service: str) -> Container | None:
+        """Return the container of a service, where there is one."""
+        return next((one for one in self.containers() if one.service == service), None)
+
+    def address(self, service: str, network: str) -> str:
+        """Return where this host reaches a service.
+
+        :raises MoorError: where it does not run.
+        """
+        found = self.find(service)
+        address = found.address(network) if found is not None else ""
+        if not address:
+            raise MoorError(f"the container of {service} does not run", hint="see its log")
+        return address
+
+    def stop(self, service: str, grace: float) -> None:
+        """Let a container end by itself, within its grace period."""
+        found = self.find(service)
+        if found is not None:
+            within = str(int(grace))
+            self.engine.do("stop", "--time", within, found.id, timeout=grace + BEYOND)
+
+    def remove(self, service: str) -> None:
+        """Remove a container."""
+        found = self.find(service)
+        if found is not None:
+            self.engine.do("rm", "--force", found.id, timeout=BEYOND)
+
+    @property
+    def live(self) -> str:
+        """The colour that the gateway sends clients to."""
+        return GREEN if (self.flags / GREEN).exists() else BLUE
+
+    @property
+    def idle(self) -> str:
+        """The other one."""
+        return BLUE if self.live == GREEN else GREEN
+
+
+def _quoted(value: str) -> str:
+    # In single quotes Compose takes every sign as it is.
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,98 @@
+"""The gateway of a Compose project: it is told by files, and its container stays."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import gateway_files, guarded, ui
+from moorings.errors import CommandError
+from moorings.gateway_files import Behind
+from moorings.live import MARGIN
+from moorings.services.compose import BEYOND, GREEN, Project
+from moorings.settings import Server
+
+#: Where it listens in its container, by compose.yaml: for clients, and for operators.
+PUBLIC, INNER = 8080, 8081
+
+FLAGS = Path("/flags")
+
+BEHIND = Behind(
+    files=Path(),
+    colours=("blue:8000", "green:8000"),
+    protocol="http",
+    public=Path("/var/empty"),
+    flags=FLAGS,
+    inside="0.0.0.0",  # of its container: it is published on loopback alone
+    more=(
+        # Docker's own DNS: a container that was made anew has another address.
+        "resolver 127.0.0.11 valid=1s ipv6=off;",
+        # What one colour refused, as it had just stopped, the other takes.
+        'set $spare "green:8000";',
+        f'if (-f {FLAGS / GREEN}) {{ set $spare "blue:8000"; }}',
+        "access_log /dev/stdout line;",
+    ),
+)
+
+
+def configuration(server: Server) -> str:
+    """Return its local.conf."""
+    return gateway_files.local(BEHIND, server, str(PUBLIC), INNER, FLAGS / "drain")
+
+
+@dataclass(frozen=True)
+class ComposeGateway:
+    """Starts it, and lets it take in another configuration without losing a request."""
+
+    project: Project
+    server: Server
+
+    def put(self) -> None:
+        """See that it runs, with the configuration that the settings mean."""
+        if self.project.engine.runner.dry:
+            return
+        wanted, before = configuration(self.server), self.project.gateway.read_text()
+        found = self.project.find("gateway")
+        if found is None or not found.runs:
+            self.project.gateway.write_text(wanted)
+            self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
+        elif wanted != before:
+            self._take_in(found.id, wanted, before)
+
+    def _take_in(self, container: str, wanted: str, before: str) -> None:
+        # Written in place: the container has this very file.
+        self.project.gateway.write_text(wanted)
+        engine, same = self.project.engine, ("-p", "/run/gateway", "-c", "/etc/gateway/nginx.conf")
+        try:
+            engine.do("exec", container, "nginx", *same, "-e", "stderr", "-t", "-q", timeout=BEYOND)
+        except CommandError:
+            self.project.gateway.write_text(before)
+            raise
+        with ui.working("Announcing the gateway's other configuration"):
+            self._announced(container)
+
+    def _announced(self, container: str) -> None:
+        """Let clients move by themselves before the old worker processes close what is idle."""
+        drain = self.project.flags / "drain"
+        guarded.leave(drain, "", None)
+        try:
+            time.sleep(self.server.keep_alive + MARGIN)
+            self.project.engine.do("kill", "--signal", "HUP", container, timeout=BEYOND)
+        finally:
+            drain.unlink(missing_ok=True)
+
+    def quiet(self, colour: str) -> bool:
+        """Tell whether nobody waits for a colour: one that stops might leave them there."""
+        found = self.project.find(colour)
+        if found is None or not found.runs:
+            return True
+        said = self.project.engine.ask("exec", found.id, "cat", "/proc/net/tcp")
+        return not any(map(_waits, said.output.splitlines()))
+
+
+def _waits(line: str) -> bool:
+    """Tell whether a line of /proc/net/tcp is of a listening socket with a queue.
+
+    https://www.kernel.org/doc/Documentation/networking/proc_net_tcp.txt
+    """
+    words = line.split()
+    return len(words) > 4 and words[3] == "0A" and int(words[4].partition(":")[2], 16) > 0

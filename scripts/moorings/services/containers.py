@@ -1,0 +1,145 @@
+"""Containers as the engine describes them, and the processes in them as this host sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moorings.services.engine import Engine
+from moorings.target import Instance, Release
+
+#: What `docker top` is asked for; the arguments come last, as they have spaces in them.
+COLUMNS = "pid,ppid,user,rss,args"
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of the project, as the engine describes it."""
+
+    raw: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Its short id."""
+        return str(self.raw["Id"])[:12]
+
+    @property
+    def service(self) -> str:
+        """What Compose calls it."""
+        return str(self._labels.get("com.docker.compose.service", ""))
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs, and is not just being started anew."""
+        state = self.raw["State"]
+        return bool(state["Running"]) and not state.get("Restarting")
+
+    @property
+    def restarts(self) -> int:
+        """How often the engine has started it anew."""
+        return int(self.raw["RestartCount"])
+
+    @property
+    def image(self) -> str:
+        """The image that it was made of, by name."""
+        return str(self.raw["Config"]["Image"])
+
+    @property
+    def release(self) -> Release | None:
+        """What it was started as, where it is an app."""
+        text = self._labels.get("moorings.release", "")
+        version, _, rest = text.partition(" ")
+        commit, _, settings = rest.partition(" ")
+        return Release(version, "" if commit == "-" else commit, settings) if text else None
+
+    def address(self, network: str) -> str:
+        """Return its address in a network of the project, as this host reaches it."""
+        for name, found in self.raw["NetworkSettings"]["Networks"].items():
+            if name.endswith(f"_{network}"):
+                return str(found["IPAddress"])
+        return ""
+
+    def published(self, port: int) -> str:
+        """Return where this host reaches a port of it, as `host:port`; empty where it does not."""
+        bound = self.raw["NetworkSettings"]["Ports"].get(f"{port}/tcp") or []
+        # The settings of a container that is stopped say it too.
+        bound = bound or self.raw["HostConfig"]["PortBindings"].get(f"{port}/tcp") or []
+        places = [(one["HostIp"], one["HostPort"]) for one in bound]
+        return next((f"[{ip}]:{at}" if ":" in ip else f"{ip}:{at}" for ip, at in places), "")
+
+    @property
+    def _labels(self) -> Mapping[str, str]:
+        labels: Mapping[str, str] = self.raw["Config"]["Labels"] or {}
+        return labels
+
+
+def label(release: Release) -> str:
+    """Return a release as a container's label."""
+    return f"{release.version} {release.commit or '-'} {release.settings}"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a container, by the number that it has on this host."""
+
+    pid: int
+    parent: int
+    user: str
+    memory: int
+    """Resident bytes."""
+    command: str
+
+
+def processes(engine: Engine, container: Container) -> list[Process]:
+    """Return what runs in a container; nothing where it has just ended."""
+    said = engine.ask("top", container.id, "-eo", COLUMNS)
+    rows = said.output.splitlines()[1:] if said.status == 0 else []
+    return [_process(row.split(maxsplit=4)) for row in rows if len(row.split()) > 4]
+
+
+def _process(words: list[str]) -> Process:
+    pid, parent, user, rss, command = words
+    return Process(int(pid), int(parent), user, int(rss) * 1024, command)
+
+
+def instances(engine: Engine, container: Container) -> list[Instance]:
+    """Return the processes of a container with what each does."""
+    found, release = processes(engine, container), container.release
+    if release is None:
+        return [_instance(one, container.service, "") for one in found]
+    init = {one.pid for one in found} & {int(container.raw["State"]["Pid"])}
+    families = [(one, _children(found, one)) for one in found if one.parent in init]
+    master = max(families, key=lambda item: (len(item[1]), -item[0].pid), default=None)
+    roles = {one.pid: "helper" for one in found}
+    if master is not None:
+        roles[master[0].pid] = "master"
+        roles |= {one.pid: "worker" for one in _workers(master[1])}
+    return [_instance(one, roles[one.pid], release.version) for one in found]
+
+
+def _children(found: list[Process], of: Process) -> list[Process]:
+    return [one for one in found if one.parent == of.pid]
+
+
+def _workers(children: list[Process]) -> list[Process]:
+    """Return those that serve the app: Apache has front servers too, and names the others."""
+    named = [one for one in children if one.command.startswith("moorings")]
+    return named or [one for one in children if "apache2" not in one.command]
+
+
+def _instance(process: Process, role: str, version: str) -> Instance:
+    return Instance(
+        str(process.pid), role, process.user, version, process.memory, own_id=_own_id(process.pid)
+    )
+
+
+def _own_id(pid: int) -> str:
+    """Return the number that a process has in its container.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    return next((line.split()[-1] for line in lines if line.startswith("NSpid:")), "")

@@ -1,0 +1,394 @@
+"""Containers on one Docker engine: two colours of the app behind a gateway that never restarts."""
+
+import os
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from moorings import addresses, deployment, gateway, lifecycle, ports, probe, service, ui
+from moorings.errors import MoorError
+from moorings.live import MARGIN
+from moorings.packages import Supply
+from moorings.runner import LocalRunner
+from moorings.services import containers
+from moorings.services import engine as engines
+from moorings.services.app_images import AppImages
+from moorings.services.compose import GREEN, START, Project
+from moorings.services.compose_gateway import INNER, PUBLIC, ComposeGateway
+from moorings.services.compose_jaeger import of_project
+from moorings.services.containers import Container
+from moorings.services.engine import Engine
+from moorings.services.jaeger import Jaeger
+from moorings.settings import option
+from moorings.sources import Sources
+from moorings.target import Context, Endpoints, Instance, Need, Release
+
+ROOT = Path(__file__).resolve().parents[3]
+
+#: Where a container of the app listens, by compose.yaml.
+APP_PORT = 8000
+
+#: What of the service's environment the image and defaults.env say, as paths differ inside.
+INSIDE = frozenset({"BIND", "DATA_DIR", "SECRET_KEY_FILE"})
+
+#: The parts of the checkout of which an image is made.
+PARTS = ("service/runtime", "service/requirements", "deploy/docker",
+         "deploy/gunicorn", "deploy/uwsgi", "deploy/apache")  # fmt: skip
+
+#: Seconds beyond its grace period that a container may take to send its last spans, and to end.
+LAST = 6.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """Section [docker] of moor.toml."""
+
+    server: str = option(
+        "gunicorn",
+        "server of the image",
+        flag="--server",
+        make="SERVER",
+        choices=("gunicorn", "uwsgi", "apache"),
+    )
+    images: str = option(
+        "debian",
+        "base images: debian makes them from Debian's packages, public takes the public ones",
+        choices=("debian", "public"),
+    )
+    network: str = option(
+        "", "one more network of the engine for the app, as one with a collector of yours"
+    )
+
+
+COLUMNS = {f"docker-{name}": {"docker.server": name} for name in ("gunicorn", "uwsgi", "apache")}
+
+
+class Docker:
+    """Its primitives."""
+
+    name = "docker"
+    hops = 1
+    proved_serves = True
+
+    def __init__(self, context: Context) -> None:
+        """Ask nothing."""
+        self.context = context
+        self._seen: frozenset[str] = frozenset()
+        self._has_bases = False
+        self.options = context.settings.of(self.name, Options)
+        self.engine = Engine(context.runner, context.layout, os.environ)
+        self.server = context.settings.server
+        self._variables: dict[str, str] = {
+            "SERVER": self.options.server,
+            "GRACE": str(self.server.grace),
+            "STOP_GRACE": f"{self.server.grace + LAST:.0f}s",
+        }
+        self.project = Project(self.engine, self._variables, self.options.network)
+        self.gateway = ComposeGateway(self.project, self.server)
+        self.sources = Sources(context, PARTS)
+        debian = self.options.images == "debian"
+        self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
+
+    @property
+    def column(self) -> str:
+        """The server in the image."""
+        return f"{self.name}-{self.options.server}"
+
+    def needs(self) -> list[Need]:
+        """Want an engine with its plug-ins, and the gateway's address."""
+        needs = self.engine.needs()
+        if needs[0].there and self.project.find("gateway") is None and self.server.port:
+            needs.append(addresses.need(addresses.wanted(self.server)))
+        return needs
+
+    def version(self) -> Release:
+        """Name the version by what the image is made of, and its server."""
+        made = self.sources.version()
+        return Release(f"{made.version}-{self.options.server}", made.commit)
+
+    def build(self, release: Release) -> None:
+        """Make the bases where they are wanted, and the image."""
+        self._based()
+        self.images.build(release)
+
+    def _based(self) -> None:
+        """Make the images below all others, once; they do not change meanwhile."""
+        if not self._has_bases:
+            self._variables.update(self.images.bases())
+            self._has_bases = True
+
+    def built(self) -> set[str]:
+        """Return the versions whose image the engine has."""
+        return self.images.built()
+
+    def remove(self, version: str) -> None:
+        """Remove an image."""
+        self.images.remove(version)
+
+    def _inside(self, release: Release) -> Release:
+        """Leave out what is otherwise inside, and what the container finds out by itself."""
+        settings = self.context.settings
+        out = set(INSIDE)
+        if not settings.server.workers:
+            out.add("WEB_CONCURRENCY")
+        if not (settings.app.database_url or settings.app.database_url_file):
+            out.add("DATABASE_URL")
+        kept = {name: value for name, value in release.env.items() if name not in out and value}
+        sample = {} if self.sources.sample else {"READY": release.env.get("READY", "")}
+        return replace(release, env={**kept, **sample})
+
+    def migrate(self, release: Release, command: str) -> None:
+        """Start what the app leans on, and run the migrations as the role that owns the schema."""
+        self._once(release, service.words(command), 600)
+
+    def accepts(self, release: Release) -> None:
+        """Ask the app's READY once, in a container of the release."""
+        most = self.server.boot_timeout
+        self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
+
+    def _once(self, release: Release, words: list[str], timeout: float) -> None:
+        self._lean()
+        image = self.images.name(release.version)
+        self.project.give("migration", self._inside(release), image)
+        self.project.do(
+            "run", "--rm", "--no-deps", "-T", "migration", *words,
+            timeout=timeout, **self.project.variables("migration"),
+        )  # fmt: skip
+
+    def _lean(self) -> None:
+        """Start what the app leans on, unless it runs."""
+        self.bring_up("postgres", *([] if self._told else ["jaeger"]))
+
+    def bring_up(self, *services: str) -> None:
+        """Start services that no deploy replaces, unless they run, and wait until they answer.
+
+        :raises NeedError: where there is no engine.
+        """
+        supply = Supply(self.context.runner, self.context.layout.state)
+        lifecycle.require(self.engine.needs(), supply)
+        self.project.prepare()
+        self._based()
+        self._variables.update(self._ports())
+        self.project.do("up", "--detach", "--no-build", "--no-recreate", "--wait", *services)
+
+    @property
+    def _told(self) -> bool:
+        """Whether the settings name a Jaeger or a collector that is there already."""
+        jaeger = self.context.settings.jaeger
+        return bool(jaeger.endpoint or jaeger.url)
+
+    def _ports(self) -> dict[str, str]:
+        """Return the gateway's address and ports: those that it has, where it runs."""
+        found = self.project.find("gateway")
+        public, inner = (found.published(at) for at in (PUBLIC, INNER)) if found else ("", "")
+        free = ports.free(self.server.host) if not self.server.port else self.server.port
+        port = public.rpartition(":")[2] if public and not self.server.port else str(free)
+        second = inner.rpartition(":")[2] or str(ports.free("127.0.0.1"))
+        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
+        return {"HOST": host, "PORT": port, "INNER_PORT": second}
+
+    def start(self, release: Release) -> None:
+        """Start the idle colour: nobody is sent there yet."""
+        self._lean()
+        self._seen = frozenset()
+        idle = self.project.idle
+        self.project.give(idle, self._inside(release), self.images.name(release.version))
+        self.project.do("up", "--detach", "--no-deps", "--no-build", "--force-recreate", idle)
+
+    def prove_url(self, release: Release) -> str:
+        """Ask the idle container at its own address."""
+        if self.context.runner.dry:
+            return ""
+        return f"http://{self.project.address(self.project.idle, 'front')}:{APP_PORT}"
+
+    def alive(self, release: Release) -> bool:
+        """Tell whether it runs and was not started anew, and neither was a worker of it."""
+        found = self.project.find(self.project.idle)
+        if found is None or not found.runs or found.restarts:
+            return False
+        now = containers.instances(self.engine, found)
+        workers = {one.id for one in now if one.role == "worker"}
+        # The master puts another in the place of a worker that dies: it would seem to live on.
+        died = self._seen - workers
+        self._seen |= workers
+        return not died
+
+    def switch(self, release: Release) -> None:
+        """Move the gateway's flag, and see that clients then reach this release."""
+        if self.context.runner.dry:
+            return
+        flag, colour = self.project.flags / GREEN, self.project.idle
+        before = flag.exists()
+        try:
+            self.gateway.put()
+            flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
+            self._reached(release)
+        except BaseException:
+            flag.touch() if before else flag.unlink(missing_ok=True)
+            raise
+
+    def _reached(self, release: Release) -> None:
+        ask = probe.Http(f"{self.endpoints().app}/version")
+
+        def answers() -> bool | None:
+            answer = ask()
+            here = answer is not None and answer.json().get("release") == release.version
+            return True if here else None
+
+        what = f"the gateway to send clients to {release.version}"
+        probe.until(answers, what=what, timeout=START / 6, last=ask.last)
+
+    def retire(self, release: Release) -> None:
+        """Stop the colour that clients do not reach, once it has answered what was sent to it."""
+        idle = self.project.idle
+        if self.project.find(idle) is None:
+            return
+        with ui.working("Draining"):
+            # The gateway may have looked at the flag just before it moved.
+            quiet = time.monotonic() + MARGIN
+            probe.until(
+                lambda: True if time.monotonic() > quiet and self.gateway.quiet(idle) else None,
+                what="the old release to answer what waits for it",
+                timeout=self.server.grace + MARGIN,
+            )
+            self.project.stop(idle, self.server.grace + LAST)
+        self.project.remove(idle)
+
+    def live(self) -> Release | None:
+        """Return the release of the live colour, where it and the gateway run."""
+        found = {one.service: one for one in self.project.containers()}
+        before, app = found.get("gateway"), found.get(self.project.live)
+        if before is None or app is None or not (before.runs and app.runs):
+            return None
+        return app.release
+
+    def reload(self, release: Release) -> None:
+        """Let the other colour take over with the new settings."""
+        self.start(release)
+        boot = self.server.boot_timeout
+        try:
+            probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
+            self.switch(release)
+        finally:
+            self.retire(release)
+
+    def instances(self) -> list[Instance]:
+        """Return the processes of the containers that run."""
+        running = [one for one in self.project.containers() if one.runs]
+        return [one for found in running for one in containers.instances(self.engine, found)]
+
+    def strays(self) -> list[str]:
+        """Return none: the engine itself knows all that runs."""
+        return []
+
+    def data(self) -> list[str]:
+        """Return the volumes."""
+        mine = f"label=com.docker.compose.project={self.project.name}"
+        return self.engine.ask("volume", "ls", "--quiet", "--filter", mine).output.split()
+
+    def logs(self, lines: int = 100, release: Release | None = None) -> str:
+        """Return the newest lines of the live colour and the gateway, or of a release beside it."""
+        found = self.project.containers()
+        wanted = self.project.live if release is None else self.project.idle
+        app = [one for one in found if one.service == wanted]
+        before = [one for one in found if one.service == "gateway"] if release is None else []
+        texts = [self._said(one, lines) for one in app]
+        texts += [
+            gateway.as_json(line) for one in before for line in self._said(one, lines).splitlines()
+        ]
+        return "\n".join(text.rstrip() for text in texts if text)
+
+    def _said(self, container: Container, lines: int) -> str:
+        return self.engine.ask("logs", "--tail", str(lines), container.id).output
+
+    def down(self, volumes: bool = False) -> None:
+        """Drain the gateway, then the app; remove the containers and networks, data if told."""
+        found = {one.service: one for one in self.project.containers()}
+        if found:
+            with ui.working("Draining the app"):
+                began = time.monotonic()
+                self.project.stop("gateway", self.server.grace)
+                left = max(1.0, self.server.grace - (time.monotonic() - began))
+                for colour in (self.project.live, self.project.idle):
+                    self.project.stop(colour, left)
+        if found or volumes:
+            self.project.prepare()
+            more = ["--volumes"] if volumes else []
+            self.project.do("--profile", GREEN, "down", "--remove-orphans", *more, timeout=180)
+        for flag in (GREEN, "maintenance", "drain"):
+            (self.project.flags / flag).unlink(missing_ok=True)
+        layout = self.context.layout
+        for folder in (layout.releases, layout.run, layout.logs):
+            self.context.runner.remove(folder)
+        for version in self.images.built():
+            self.images.remove(version)
+        if volumes:
+            self.context.runner.remove(self.project.home)
+
+    def endpoints(self) -> Endpoints:
+        """Return where the gateway answers, if it runs."""
+        found = self.project.find("gateway")
+        if found is None or not found.runs:
+            return Endpoints("")
+        closed = (self.project.flags / "maintenance").exists()
+        inner = f"http://{found.published(INNER)}"
+        return Endpoints(addresses.url(found.published(PUBLIC)), inner, closed)
+
+    def maintain(self, on: bool) -> None:
+        """Let the gateway answer for the app, or no longer."""
+        flag = self.project.flags / "maintenance"
+        flag.touch() if on else flag.unlink(missing_ok=True)
+
+
+def create(context: Context) -> Docker:
+    """Return the target."""
+    return Docker(context)
+
+
+def jaeger(context: Context, target: Docker) -> Jaeger:
+    """Return the project's own Jaeger, unless the settings name another one."""
+    return of_project(context, target.project, partial(target.bring_up, "jaeger"))
+
+
+@click.group(name="docker")
+def command() -> None:
+    """Look after the Docker engine of this machine."""
+
+
+def _engine() -> Engine:
+    layout = deployment.open(ROOT, os.environ, {}, Docker.name, looks_only=True).layout
+    return Engine(LocalRunner(), layout, os.environ)
+
+
+@command.command()
+@click.option("--yes", is_flag=True, help="Install what is missing without asking.")
+def up(yes: bool) -> None:
+    """See that a Docker engine answers; as root on Debian, install and start one.
+
+    \b
+    Example:
+      moor docker up --yes
+    """
+    engine = _engine()
+    lifecycle.require(engine.needs(), Supply(engine.runner, engine.layout.state, yes=yes))
+    for need in engine.needs():
+        ui.good(need.what)
+    if "DOCKER_HOST" in engine.environment:
+        ui.say(f"By hand: export DOCKER_HOST={engine.environment['DOCKER_HOST']}")
+
+
+@command.command()
+def down() -> None:
+    """Stop the engine that moor has started, where nothing runs in it; images stay.
+
+    \b
+    Example:
+      moor docker down
+    """
+    why = engines.put_away(_engine())
+    if why:
+        raise MoorError(f"the engine is not stopped: {why}", hint="./moor down docker first")
+    ui.good("no engine of moor's runs")

@@ -1,0 +1,42 @@
+"""The secrets of compose.yaml are made once, and lie where nobody else looks."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = ROOT / "deploy" / "docker" / "secrets.sh"
+
+URLS = {"migration_url": "owner", "database_url": "app"}
+
+
+def make(folder: Path) -> dict[str, str]:
+    subprocess.run([str(SCRIPT), str(folder)], timeout=10, check=True)
+    return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def test_they_are_made_once(tmp_path: Path) -> None:
+    made = make(tmp_path / "secrets")
+    assert len(set(made.values())) == len(made) == 6
+    assert make(tmp_path / "secrets") == made
+
+
+def test_nobody_else_may_look_into_their_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "the secrets"
+    make(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # Users of containers read the files themselves, each mounted by itself.
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o444}
+
+
+def test_a_url_has_the_password_of_its_role(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    for name, role in URLS.items():
+        assert f"//{role}:{made[f'{role}_password']}@postgres/" in made[name]
+
+
+def test_one_that_is_lost_is_made_anew(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    (tmp_path / "secret_key").unlink()
+    again = make(tmp_path)
+    assert again.pop("secret_key") != made.pop("secret_key")
+    assert again == made

@@ -1,0 +1,94 @@
+"""What a container says of its release, its address and its processes."""
+
+from pathlib import Path
+
+from moorings.layout import Layout
+from moorings.runner import Command, Result, Runner
+from moorings.services import containers
+from moorings.services.containers import Container, label
+from moorings.services.engine import Engine
+from moorings.target import Release
+
+PORTS = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8800"}], "8081/tcp": None}
+
+
+def container(text: str = "", service: str = "blue") -> Container:
+    labels = {"moorings.release": text, "com.docker.compose.service": service}
+    networks = {"moorings-x_back": {"IPAddress": "10.0.0.2"}}
+    return Container(
+        {
+            "Id": "0123456789abcdef",
+            "Config": {"Labels": labels, "Image": "shop"},
+            "State": {"Running": True, "Restarting": False, "Pid": 10},
+            "RestartCount": 0,
+            "NetworkSettings": {"Networks": networks, "Ports": PORTS},
+            "HostConfig": {"PortBindings": {}},
+        }
+    )
+
+
+class Says(Runner):
+    """A client of the engine that gives one answer."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+
+    def remove(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    def finish(self, command: Command) -> Result:
+        return Result(0, self.output)
+
+    def launch(self, command: Command) -> int:
+        raise NotImplementedError
+
+
+def roles(rows: list[str], service: str = "blue", text: str = "1-ab c0ffee 5e77") -> dict[str, str]:
+    said = "\n".join(["PID PPID USER RSS COMMAND", *rows])
+    engine = Engine(Says(said), Layout(Path("/x"), Path("/x"), "x"), {})
+    found = containers.instances(engine, container(text, service))
+    return {one.id: one.role for one in found}
+
+
+def test_a_release_comes_back_from_its_label() -> None:
+    for release in (Release("1-ab", "c0ffee", "5e77"), Release("1-ab", "", "5e77")):
+        assert container(label(release)).release == release
+    assert container("").release is None
+
+
+def test_it_is_found_by_the_networks_of_the_project_alone() -> None:
+    assert container().address("back") == "10.0.0.2"
+    assert container().address("front") == ""
+
+
+def test_only_what_is_published_has_an_address_of_this_host() -> None:
+    assert container().published(8080) == "127.0.0.1:8800"
+    assert container().published(8081) == ""
+    assert container().published(5432) == ""
+
+
+def test_workers_are_the_children_of_the_master() -> None:
+    rows = [
+        "10 1 10000 4 /sbin/docker-init -- uwsgi",
+        "11 10 10000 4 /opt/venv/bin/uwsgi --ini /srv/deploy/uwsgi.ini",
+        "12 10 10000 4 python3 -m runtime.messages /opt/venv/bin/uwsgi",
+        "13 11 10000 4 /opt/venv/bin/uwsgi --ini /srv/deploy/uwsgi.ini",
+        "14 11 10000 4 /opt/venv/bin/uwsgi --ini /srv/deploy/uwsgi.ini",
+    ]
+    assert roles(rows) == {
+        "10": "helper", "11": "master", "12": "helper", "13": "worker", "14": "worker",
+    }  # fmt: skip
+
+
+def test_the_front_servers_of_apache_are_no_workers() -> None:
+    rows = [
+        "10 1 10000 4 /sbin/docker-init -- apache2",
+        "11 10 10000 4 /usr/sbin/apache2 -f /srv/deploy/apache/httpd.conf",
+        "12 11 10000 4 moorings          -f /srv/deploy/apache/httpd.conf",
+        "13 11 10000 4 /usr/sbin/apache2 -f /srv/deploy/apache/httpd.conf",
+    ]
+    assert roles(rows) == {"10": "helper", "11": "master", "12": "worker", "13": "helper"}
+
+
+def test_what_is_no_app_is_called_by_its_service() -> None:
+    assert roles(["10 1 999 4 postgres"], "postgres", "") == {"10": "postgres"}

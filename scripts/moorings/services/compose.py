@@ -66,17 +66,26 @@ class Project:
     def do(self, *words: str, timeout: float = START, **variables: str) -> str:
         """Run a command of Compose, printed; return its output.
 
+        Its variables are in a file, so that it can be repeated by hand.
+
         :raises CommandError: with its last lines.
         """
         given = {**self.settings, **self._own(), **variables}
-        return self.engine.do(*self._argv, *words, timeout=timeout, env=given).output
+        if not self.engine.runner.dry:
+            self._file.touch(mode=0o600)
+            self._file.write_text(_lines(given))
+        return self.engine.do(*self._argv, *words, timeout=timeout, hidden=given).output
+
+    @property
+    def _file(self) -> Path:
+        return self.home / "compose.env"
 
     @property
     def _argv(self) -> list[str]:
         folder = self.engine.layout.root / FILES
         names = ["compose.yaml", *(["compose.network.yaml"] if self.network else [])]
         return [
-            "compose", "--project-name", self.name,
+            "compose", "--project-name", self.name, "--env-file", str(self._file),
             *(word for name in names for word in ("--file", str(folder / name))),
         ]  # fmt: skip
 
@@ -84,7 +93,7 @@ class Project:
         own = {
             "SECRETS": str(self.home / "secrets"),
             "FLAGS": str(self.flags),
-            "GATEWAY": str(self.gateway),
+            "GATEWAY_CONF": str(self.gateway),
             "NETWORK": self.network,
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }
@@ -106,7 +115,7 @@ class Project:
             return
         prefix, env = colour.upper(), self.home / f"{colour}.env"
         env.touch(mode=0o600)
-        env.write_text("".join(f"{name}={_quoted(value)}\n" for name, value in release.env.items()))
+        env.write_text(_lines(release.env))
         kept = {f"{prefix}_IMAGE": image, f"{prefix}_ENV": str(env),
                 f"{prefix}_RELEASE": label(release)}  # fmt: skip
         (self.home / f"{colour}.json").write_text(json.dumps(kept))
@@ -161,6 +170,11 @@ class Project:
     def idle(self) -> str:
         """The other one."""
         return BLUE if self.live == GREEN else GREEN
+
+
+def _lines(variables: Mapping[str, str]) -> str:
+    """Return variables as Compose reads them from a file."""
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in variables.items())
 
 
 def _quoted(value: str) -> str:

@@ -9,7 +9,7 @@ from moorings.services.engine import Engine
 from moorings.target import Instance, Release
 
 #: What `docker top` is asked for; the arguments come last, as they have spaces in them.
-COLUMNS = "pid,ppid,user,rss,args"
+COLUMNS = "pid,ppid,uid,rss,args"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ def processes(engine: Engine, container: Container) -> list[Process]:
 
 
 def _process(words: list[str]) -> Process:
-    pid, parent, user, rss, command = words
+    pid, parent, uid, rss, command = words
+    # By number: this host has other names for the users of an image, except for one.
+    user = "root" if uid == "0" else uid
     return Process(int(pid), int(parent), user, int(rss) * 1024, command)
 
 

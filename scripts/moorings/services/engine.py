@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -64,20 +64,14 @@ class Engine:
         except MoorError as problem:
             return Result(124, problem.fact)
 
-    def do(
-        self,
-        *words: str,
-        timeout: float,
-        env: Mapping[str, str] | None = None,
-        log: Path | None = None,
-    ) -> Result:
+    def do(self, *words: str, timeout: float, hidden: Collection[str] = ()) -> Result:
         """Run a command of the client, printed so that it can be repeated by hand.
 
-        :param env: added to the environment.
+        :param hidden: variables of the operator's environment that mean something else there.
         :raises CommandError: with its last lines.
         """
-        given = {**self.environment, **(env or {})}
-        return self.runner.run(["docker", *words], timeout=timeout, env=given, log=log)
+        env = {name: value for name, value in self.environment.items() if name not in hidden}
+        return self.runner.run(["docker", *words], timeout=timeout, env=env)
 
     def needs(self) -> list[Need]:
         """Want an engine that answers, is new enough, and has both plug-ins of the client."""

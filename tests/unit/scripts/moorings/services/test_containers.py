@@ -9,6 +9,7 @@ from moorings.services.containers import Container, label
 from moorings.services.engine import Engine
 from moorings.target import Release
 
+LAYOUT = Layout(Path("/x"), Path("/x"), "x")
 PORTS = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8800"}], "8081/tcp": None}
 
 
@@ -45,7 +46,7 @@ class Says(Runner):
 
 def roles(rows: list[str], service: str = "blue", text: str = "1-ab c0ffee 5e77") -> dict[str, str]:
     said = "\n".join(["PID PPID USER RSS COMMAND", *rows])
-    engine = Engine(Says(said), Layout(Path("/x"), Path("/x"), "x"), {})
+    engine = Engine(Says(said), LAYOUT, {})
     found = containers.instances(engine, container(text, service))
     return {one.id: one.role for one in found}
 
@@ -88,6 +89,11 @@ def test_the_front_servers_of_apache_are_no_workers() -> None:
         "13 11 10000 4 /usr/sbin/apache2 -f /srv/deploy/apache/httpd.conf",
     ]
     assert roles(rows) == {"10": "helper", "11": "master", "12": "worker", "13": "helper"}
+
+
+def test_only_root_has_a_name_that_host_and_image_share() -> None:
+    engine = Engine(Says("head\n10 1 0 4 sh\n11 10 999 4 postgres"), LAYOUT, {})
+    assert [one.user for one in containers.instances(engine, container())] == ["root", "999"]
 
 
 def test_what_is_no_app_is_called_by_its_service() -> None:

@@ -73,7 +73,8 @@ class AppImages:
 
     def bases(self) -> dict[str, str]:
         """Return the images below all others by their variable, making those that are missing."""
-        return self._bases().make() if self.debian else {}
+        wanted = self.debian and not self.engine.runner.dry
+        return self._bases().make() if wanted else {}
 
     def built(self) -> set[str]:
         """Return the versions whose image the engine has."""

@@ -16,7 +16,7 @@ from moorings import machine, packages, probe, ui
 from moorings.errors import MoorError, NeedError
 from moorings.layout import Layout
 from moorings.packages import Supply
-from moorings.runner import Result, Runner
+from moorings.runner import LocalRunner, Result, Runner
 from moorings.target import Need
 
 #: The oldest engine on which all of deploy/docker was seen to work.
@@ -56,11 +56,13 @@ class Engine:
     def ask(self, *words: str, timeout: float = ASK) -> Result:
         """Run a command of the client that only looks; a failure is a status, not an error."""
         argv = ["docker", *words]
-        if self.runner.dry or not packages.find("docker"):
+        if not packages.find("docker"):
             return Result(127, "docker is not installed")
         env = self.environment
+        # It only looks, so a dry run asks too.
+        runner = LocalRunner() if self.runner.dry else self.runner
         try:
-            return self.runner.run(argv, timeout=timeout, env=env, quiet=True, check=False)
+            return runner.run(argv, timeout=timeout, env=env, quiet=True, check=False)
         except MoorError as problem:
             return Result(124, problem.fact)
 

@@ -167,8 +167,9 @@ class Docker:
 
         :raises NeedError: where there is no engine.
         """
-        supply = Supply(self.context.runner, self.context.layout.state)
-        lifecycle.require(self.engine.needs(), supply)
+        if not self.context.runner.dry:
+            supply = Supply(self.context.runner, self.context.layout.state)
+            lifecycle.require(self.engine.needs(), supply)
         self.project.prepare()
         self._based()
         self._variables.update(self._ports())

@@ -21,6 +21,14 @@ export MOOR_JAEGER_URL ?= $(JAEGER_URL)
 export MOOR_JAEGER_BINARY ?= $(JAEGER_BIN)
 
 PYTEST = .venv/bin/python -m pytest
+# What `make test` runs two at a time, as most of a test is waiting; the longest comes first.
+LONGEST = tests/targets/test_gunicorn.py
+COLUMNS = $(filter-out $(LONGEST),$(wildcard tests/targets/test_*.py))
+PARTS = $(LONGEST) tests/controls $(COLUMNS) tests/journeys tests/unit
+# What `make test` runs two at a time, as most of a test is waiting; the longest comes first.
+LONGEST = tests/targets/test_gunicorn.py
+COLUMNS = $(filter-out $(LONGEST),$(wildcard tests/targets/test_*.py))
+PARTS = $(LONGEST) tests/controls $(COLUMNS) tests/journeys tests/unit
 
 ##@ Try it
 deploy-local:  ## Deploy the app and Jaeger here, walk a tour, show its trace (TARGET=gunicorn)
@@ -52,10 +60,13 @@ config:  ## Show every setting and its value
 	@./moor config $(TARGET)
 
 ##@ Develop
-test: environment  ## Lint, unit tests and the contract, with its own set-up
+test: environment  ## Lint, unit tests and the contract, two parts at a time, with its own set-up
 	@$(MAKE) --no-print-directory lint
 	@PYTHONPATH=scripts .venv/bin/python -m moorings.needed
-	@$(PYTEST) --cov --cov-report=term tests
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(PARTS)
+$(PARTS):
+	@$(PYTEST) $(COVER) $@
+tests/unit: COVER = --cov --cov-report=term
 lint: environment  ## Check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -89,4 +100,5 @@ help:  ## Show this help
 	@printf '\nTARGET: $(TARGETS)\n'
 
 .PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) \
-  secrets releases rollback reload config test lint unit contract controls prove grid bench environment docs picture lock help
+  secrets releases rollback reload config test lint unit contract controls prove grid bench environment docs picture lock help \
+  $(PARTS)

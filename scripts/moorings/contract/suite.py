@@ -92,33 +92,36 @@ def test_check(
 ) -> None:
     """Judge one check; its line is shown at once."""
     record, ours = records.of(run), PLUGIN not in request.config.stash
+    # `make test` runs two columns at a time.
+    head = f"{run}" if ours else ""
     with capsys.disabled():
         screen = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        with _waiting(screen, check):
+        with _waiting(screen, check, head):
             verdict = _quietly(check, record)
-        screen.print(report.line(verdict))
+        screen.print(Text.assemble(head, report.line(verdict)))
         # The project's own runs are held against the grid; an operator's are on another app.
         committed = Committed(record.column, GRID)
         if ours and committed.lacks(verdict):
-            screen.print(f"  new   {check.id:18} younger than {committed.name}")
+            screen.print(f"{head}  new   {check.id:18} younger than {committed.name}")
     record.verdicts.append(verdict)
     request.node.user_properties.append(("figure", verdict.figure))
     _tell(verdict, run, committed.difference(verdict) if ours else "")
 
 
-def _waiting(screen: Console, check: Check) -> AbstractContextManager[object]:
+def _waiting(screen: Console, check: Check, head: str) -> AbstractContextManager[object]:
     text = Text(f"{check.id}: {check.proves}", overflow="ellipsis", no_wrap=True)
-    return screen.status(text) if screen.is_terminal else _beating(screen, check)
+    alone = screen.is_terminal and not head
+    return screen.status(text) if alone else _beating(screen, check, head)
 
 
 @contextmanager
-def _beating(screen: Console, check: Check) -> Iterator[None]:
+def _beating(screen: Console, check: Check, head: str) -> Iterator[None]:
     """Give a sign of life where no terminal can show one: the first check may build a Jaeger."""
     done, began = threading.Event(), time.monotonic()
 
     def beat() -> None:
         while not done.wait(BEAT):
-            screen.print(f"  …     {check.id:18} {time.monotonic() - began:.0f} s")
+            screen.print(f"{head}  …     {check.id:18} {time.monotonic() - began:.0f} s")
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

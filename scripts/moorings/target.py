@@ -1,9 +1,9 @@
 """What a target must be able to do: primitives, and no policy. `lifecycle` has the policy."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from moorings.layout import Layout
 from moorings.runner import Runner, User
@@ -167,3 +167,17 @@ class Target(Protocol):
 
     def maintain(self, on: bool) -> None:
         """Answer clients that the app is under maintenance, or no longer; what runs runs on."""
+
+
+@runtime_checkable
+class Contained(Protocol):
+    """What a target whose processes run in containers shows of them beside the processes."""
+
+    def published(self) -> Sequence[tuple[str, str]]:
+        """What is reached from outside of them: the part, and `host:port`."""
+
+    def secrets(self) -> Mapping[str, str]:
+        """The secrets that it has made or was given, by name."""
+
+    def told(self) -> Iterator[tuple[str, bytes]]:
+        """What anybody reads who may ask the engine, by its place: settings, history, layers."""

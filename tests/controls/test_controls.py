@@ -9,8 +9,10 @@ from moorings.contract.outcome import Skipped
 
 
 @pytest.mark.parametrize("name", controls.CONTROLS)
-def test_control(name: str) -> None:
+def test_control(name: str, request: pytest.FixtureRequest) -> None:
     """It reddens exactly what it declares."""
+    if controls.CONTROLS[name].target == "docker":
+        request.getfixturevalue("docker")
     try:
         found = controls.verdicts(name)
     except Skipped as missing:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,9 +10,12 @@ from moorings import probe
 from moorings.errors import NotReadyError
 from moorings.live import Live, ready
 from moorings.mastered import MasteredTarget
+from moorings.services.compose import Project
+from moorings.services.compose_gateway import ComposeGateway
 from moorings.supervised import Master
 from moorings.target import Release, Target
 from moorings.targets.apache import Apache
+from moorings.targets.docker import Docker
 
 #: Seconds within which a worker of the new release has booted, or none will.
 BOOT = 20.0
@@ -173,3 +177,66 @@ def by_sigterm(target: Target) -> Target:
 def by_hup(target: Target) -> Target:
     """Return a target that deploys by SIGHUP."""
     return cast(Target, ByHup(target))
+
+
+class Recreating(Docker):
+    """Deploys by `docker compose up` of the changed service, as Compose itself would."""
+
+    def start(self, release: Release) -> None:
+        """Make the container anew in which the app runs."""
+        self.lean()
+        live = self.project.live
+        self.project.give(live, self.inside(release), self.images.name(release.version))
+        self.project.do("up", "--detach", "--no-deps", "--no-build", live)
+
+    def prove_url(self, release: Release) -> str:
+        """Ask the only container that there is."""
+        return f"http://{self.project.address(self.project.live, 'front')}:8000"
+
+    def alive(self, release: Release) -> bool:
+        """Do not look."""
+        return True
+
+    def switch(self, release: Release) -> None:
+        """See that the gateway runs."""
+        self.gateway.put()
+
+    def retire(self, release: Release) -> None:
+        """The old container is gone."""
+
+
+class Telling(Project):
+    """Hands the app a secret in its environment."""
+
+    def give(self, colour: str, release: Release, image: str) -> None:
+        """Add the secret to what was asked for."""
+        secret = (self.home / "secrets" / "secret_key").read_text()
+        super().give(colour, replace(release, env={**release.env, "SECRET_KEY": secret}), image)
+
+
+class Remembering(ComposeGateway):
+    """Keeps the first address that it was told of a colour."""
+
+    def wanted(self) -> str:
+        """Trust an address for longer than any check takes."""
+        return super().wanted().replace("valid=1s", "valid=1h")
+
+
+def recreates(target: Target) -> Target:
+    """Return a target that deploys by `docker compose up`."""
+    assert isinstance(target, Docker)
+    return Recreating(target.context)
+
+
+def tells(target: Target) -> Target:
+    """Return a target whose app has a secret in its environment."""
+    assert isinstance(target, Docker)
+    target.project = Telling(*vars(target.project).values())
+    return target
+
+
+def remembers(target: Target) -> Target:
+    """Return a target whose gateway resolves the name of a colour once."""
+    assert isinstance(target, Docker)
+    target.gateway = Remembering(target.project, target.server)
+    return target

@@ -10,7 +10,7 @@ from moorings.contract.size import Size
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.service import is_sample
-from moorings.target import Release, Target
+from moorings.target import Contained, Release, Target
 from moorings.tracing import Traces
 
 
@@ -92,6 +92,7 @@ class Live(Column):
         self.has |= {"store"} if is_sample(deployment.settings) else set()
         self.jaeger = deployment.jaeger.query_url
         self.has |= {"traces"} if self.jaeger else set()
+        self.has |= {"containers"} if isinstance(deployment.target, Contained) else set()
 
     @property
     def _deployment(self) -> Deployment:
@@ -135,6 +136,8 @@ class Own(Column):
         self._shared: Site | None = None
         self.has = frozenset({"runtime", "probe", "process", "deploy", "traces"})
         self.has |= {"store"} if is_sample(self._yard.plain.settings) else set()
+        inside = isinstance(self._yard.plain.target, Contained)
+        self.has |= {"containers"} if inside else set()
 
     @property
     def _yard(self) -> Yard:

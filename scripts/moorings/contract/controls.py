@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from moorings import users
 from moorings.contract import bad, registry
@@ -17,6 +18,9 @@ from moorings.contract.run import Run
 from moorings.contract.tamper import Tamper
 
 READY = "serve.ready"
+
+#: Files of Compose that make a deployment bad.
+LAYERS = Path(__file__).with_name("layers")
 
 #: What stands in the reason of a check that can turn red for another cause than its controls'.
 BECAUSE: Mapping[str, str] = {"trace.ledger": " lost: "}
@@ -42,6 +46,10 @@ class Control:
 
 def _app(name: str, ready: str = "") -> Mapping[str, object]:
     return {"app.dir": str(APPS / name), "app.app": "broken:app", "app.ready": ready}
+
+
+def _layer(name: str) -> Mapping[str, object]:
+    return {"docker.layers": str(LAYERS / f"{name}.yaml")}
 
 
 CONTROLS: Mapping[str, Control] = {
@@ -140,6 +148,29 @@ CONTROLS: Mapping[str, Control] = {
     "a registry per worker": Control(Tamper(flags=_app("own_metrics")), frozenset({"metrics.sum"})),
     "the probe app is on": Control(
         Tamper(flags={"server.probe": True}), frozenset({"secure.debug"})
+    ),
+    "loose containers": Control(
+        Tamper(flags=_layer("loose")),
+        frozenset({"secure.user", "secure.readonly", "secure.caps", "secure.published"}),
+        target="docker",
+    ),
+    "a secret in the environment": Control(
+        Tamper(target=bad.tells), frozenset({"secure.secrets"}), target="docker"
+    ),
+    "docker compose up": Control(
+        Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker"
+    ),
+    "a gateway that resolves once": Control(
+        Tamper(target=bad.remembers), frozenset({"deploy.load"}), target="docker"
+    ),
+    "a shell before the server": Control(
+        Tamper(flags=_layer("shell")), frozenset({"drain.running"}), target="docker"
+    ),
+    "no STOPSIGNAL for Apache": Control(
+        Tamper(flags=_layer("sigterm")),
+        frozenset({"drain.running"}),
+        flags={"docker.server": "apache"},
+        target="docker",
     ),
     "run by root": Control(Tamper(as_root=True), frozenset({"secure.user"}), as_root=True),
 }

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,8 @@ class Project:
     engine: Engine
     settings: Mapping[str, str]
     """Its variables: ports, images."""
-    network: str = ""
-    """A network of the engine, of which the app is to be too."""
+    layers: Sequence[Path] = ()
+    """More files of Compose, each over those before it."""
 
     @property
     def name(self) -> str:
@@ -82,11 +82,10 @@ class Project:
 
     @property
     def _argv(self) -> list[str]:
-        folder = self.engine.layout.root / FILES
-        names = ["compose.yaml", *(["compose.network.yaml"] if self.network else [])]
+        first = self.engine.layout.root / FILES / "compose.yaml"
         return [
             "compose", "--project-name", self.name, "--env-file", str(self._file),
-            *(word for name in names for word in ("--file", str(folder / name))),
+            *(word for file in (first, *self.layers) for word in ("--file", str(file))),
         ]  # fmt: skip
 
     def _own(self) -> dict[str, str]:
@@ -94,7 +93,6 @@ class Project:
             "SECRETS": str(self.home / "secrets"),
             "FLAGS": str(self.flags),
             "GATEWAY_CONF": str(self.gateway),
-            "NETWORK": self.network,
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }
         for colour in COLOURS:

@@ -67,6 +67,11 @@ class Container:
         places = [(one["HostIp"], one["HostPort"]) for one in bound]
         return next((f"[{ip}]:{at}" if ":" in ip else f"{ip}:{at}" for ip, at in places), "")
 
+    def all_published(self) -> list[str]:
+        """Return where this host reaches any port of it, as `host:port`."""
+        ports = [port.partition("/")[0] for port in self.raw["NetworkSettings"]["Ports"]]
+        return [place for port in ports if (place := self.published(int(port)))]
+
     @property
     def _labels(self) -> Mapping[str, str]:
         labels: Mapping[str, str] = self.raw["Config"]["Labels"] or {}

@@ -60,7 +60,7 @@ class Bases:
             with self.secrets() as lent:
                 nginx = self._image("nginx", base, lent)
                 postgres = self._image("postgres", base, lent)
-            jaeger = self._jaeger()
+            jaeger = self._jaeger(base)
         except CommandError as problem:
             hint = "mend what is named above, then try again: what was made is kept"
             raise BuildError(problem.fact, log=problem.log, hint=hint) from None
@@ -138,13 +138,13 @@ class Bases:
         argv = ["build", "--network", "host", "--file", str(recipe), "--tag", image, *more]
         self.engine.do(*argv, "--progress", "plain", str(context), timeout=DEADLINE)
 
-    def _jaeger(self) -> str:
+    def _jaeger(self, base: str) -> str:
         recipe = self.files / "jaeger.Dockerfile"
         program = self.jaeger.make()
         mark = hashlib.sha256(program.read_bytes()).hexdigest()
-        image = f"moorings/jaeger:{digest(recipe.read_text(), mark)}"
+        image = f"moorings/jaeger:{digest(base, recipe.read_text(), mark)}"
         if not self._has(image):
-            self._build(recipe, image, program.parent, [])
+            self._build(recipe, image, program.parent, ["--build-arg", f"BASE={base}"])
             ui.good(f"made {image}")
         return image
 

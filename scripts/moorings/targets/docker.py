@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ from moorings.errors import MoorError
 from moorings.live import MARGIN
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
-from moorings.services import containers
+from moorings.services import compose_shown, containers
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
-from moorings.services.compose import GREEN, START, Project
+from moorings.services.compose import FILES, GREEN, START, Project
 from moorings.services.compose_gateway import INNER, PUBLIC, ComposeGateway
 from moorings.services.compose_jaeger import of_project
 from moorings.services.containers import Container
@@ -61,6 +62,9 @@ class Options:
     network: str = option(
         "", "one more network of the engine for the app, as one with a collector of yours"
     )
+    layers: str = option(
+        "", "more files of Compose over compose.yaml, with : between them", make="LAYERS"
+    )
 
 
 COLUMNS = {f"docker-{name}": {"docker.server": name} for name in ("gunicorn", "uwsgi", "apache")}
@@ -83,14 +87,25 @@ class Docker:
         self.server = context.settings.server
         self._variables: dict[str, str] = {
             "SERVER": self.options.server,
+            "NETWORK": self.options.network,
             "GRACE": str(self.server.grace),
             "STOP_GRACE": f"{self.server.grace + LAST:.0f}s",
         }
-        self.project = Project(self.engine, self._variables, self.options.network)
+        self.project = Project(self.engine, self._variables, self._layers())
         self.gateway = ComposeGateway(self.project, self.server)
         self.sources = Sources(context, PARTS)
         debian = self.options.images == "debian"
         self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
+
+    def _layers(self) -> list[Path]:
+        """Return the files over compose.yaml: the repository's own, then the operator's."""
+        own = {
+            "compose.network.yaml": bool(self.options.network),
+            "compose.jaeger-badger.yaml": self.context.settings.jaeger.storage == "badger",
+        }
+        folder = self.context.layout.root / FILES
+        given = [Path(name) for name in self.options.layers.split(":") if name]
+        return [*(folder / name for name, wanted in own.items() if wanted), *given]
 
     @property
     def column(self) -> str:
@@ -128,7 +143,7 @@ class Docker:
         """Remove an image."""
         self.images.remove(version)
 
-    def _inside(self, release: Release) -> Release:
+    def inside(self, release: Release) -> Release:
         """Leave out what is otherwise inside, and what the container finds out by itself."""
         settings = self.context.settings
         out = set(INSIDE)
@@ -150,15 +165,15 @@ class Docker:
         self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
 
     def _once(self, release: Release, words: list[str], timeout: float) -> None:
-        self._lean()
+        self.lean()
         image = self.images.name(release.version)
-        self.project.give("migration", self._inside(release), image)
+        self.project.give("migration", self.inside(release), image)
         self.project.do(
             "run", "--rm", "--no-deps", "-T", "migration", *words,
             timeout=timeout, **self.project.variables("migration"),
         )  # fmt: skip
 
-    def _lean(self) -> None:
+    def lean(self) -> None:
         """Start what the app leans on, unless it runs."""
         self.bring_up("postgres", *([] if self._told else ["jaeger"]))
 
@@ -193,10 +208,10 @@ class Docker:
 
     def start(self, release: Release) -> None:
         """Start the idle colour: nobody is sent there yet."""
-        self._lean()
+        self.lean()
         self._seen = frozenset()
         idle = self.project.idle
-        self.project.give(idle, self._inside(release), self.images.name(release.version))
+        self.project.give(idle, self.inside(release), self.images.name(release.version))
         self.project.do("up", "--detach", "--no-deps", "--no-build", "--force-recreate", idle)
 
     def prove_url(self, release: Release) -> str:
@@ -337,6 +352,18 @@ class Docker:
         closed = (self.project.flags / "maintenance").exists()
         inner = f"http://{found.published(INNER)}"
         return Endpoints(addresses.url(found.published(PUBLIC)), inner, closed)
+
+    def published(self) -> list[tuple[str, str]]:
+        """Return the services that are published, and where."""
+        return compose_shown.published(self.project)
+
+    def secrets(self) -> Mapping[str, str]:
+        """Return the secrets that were made at first use, by name."""
+        return compose_shown.secrets(self.project)
+
+    def told(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what the engine tells anybody who may ask it."""
+        return compose_shown.told(self.project)
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer."""

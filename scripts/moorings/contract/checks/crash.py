@@ -5,12 +5,11 @@ import os
 import signal
 import time
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import psutil
 
 from moorings import probe
-from moorings.contract import ledger, wire
+from moorings.contract import ledger, sockets, wire
 from moorings.contract.column import Column
 from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_plan import below_400
@@ -71,7 +70,7 @@ def crash_worker(column: Column) -> str:
     with column.other() as site:
         with loaded(site, size, verdict=seen.note) as load:
             workers = _workers(site)
-            killed, held = time.time(), _kill(min(workers), site.url)
+            killed, held = time.time(), _kill(min(workers))
             took = _strong_again(site, workers, seen)
             report = ended(load)
         site.stop()
@@ -85,17 +84,12 @@ def crash_worker(column: Column) -> str:
     return f"{report.summary()}, {held} connections held; {lost}; strong after {took:.1f} s"
 
 
-def _kill(worker: int, url: str) -> int:
+def _kill(worker: int) -> int:
     """Kill a worker; return how many connections of clients it held at that moment."""
     os.kill(worker, signal.SIGSTOP)
-    process, port = psutil.Process(worker), urlsplit(url).port
-    clients = process.net_connections("tcp")
-    # A front server of its own, as Apache's, brings each request on a Unix socket.
-    brought = [path for one in process.net_connections("unix") if (path := str(one.laddr))]
+    held = sockets.clients(worker)
     os.kill(worker, signal.SIGKILL)
-    listening = len(set(brought))
-    held = sum(bool(one.raddr) and one.laddr.port == port for one in clients)
-    return held + len(brought) - listening
+    return held
 
 
 def _strong_again(site: Site, before: dict[int, int], seen: Seen) -> float:

@@ -20,6 +20,7 @@ IDS = [
     "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json",
     "metrics.sum", "proxy.trusted", "proxy.spoofed", "secure.headers", "secure.tls",
     "secure.debug", "secure.user",
+    "secure.readonly", "secure.caps", "secure.published", "secure.secrets",
 ]  # fmt: skip
 
 
@@ -59,6 +60,7 @@ def test_only_and_quick_choose() -> None:
     assert {one.id for one in registry.choose(known, quick=True)} == {
         "serve.ready", "serve.http", "trace.arrives", "trace.edges", "logs.json",
         "secure.debug", "secure.headers", "secure.user",
+        "secure.readonly", "secure.caps", "secure.published",
     }  # fmt: skip
 
 

@@ -1,0 +1,162 @@
+"""secure.* of containers: what they may write, do, show and let others reach."""
+
+import io
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import report
+from moorings.contract import wire
+from moorings.contract.column import Column
+from moorings.contract.outcome import claim
+from moorings.contract.registry import check
+from moorings.target import Contained, Instance
+
+#: What is mounted writable in every container, and is no place to keep anything.
+KERNEL = {"proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"}
+
+#: The sets of capabilities in /proc/PID/status; of a process without any, all are 0.
+#: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+#: Seccomp: 2 is a filter, as the engine's default profile.
+FILTERED = "2"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A line of /proc/PID/mountinfo.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+    """
+
+    root: str
+    """What of its file system is mounted."""
+    point: str
+    writable: bool
+    type: str
+    bounded: bool
+
+    @property
+    def fine(self) -> bool:
+        """Whether it is read-only, the kernel's, small, or a volume."""
+        small = self.type == "tmpfs" and self.bounded
+        return not self.writable or self.type in KERNEL or small or "/volumes/" in self.root
+
+
+def mounts(pid: str) -> list[Mount]:
+    """Return what a process has mounted."""
+    return [_mount(line) for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+
+
+def _mount(line: str) -> Mount:
+    own, _, rest = line.partition(" - ")
+    words, (kind, _, options) = own.split(), rest.split()[:3]
+    return Mount(words[3], words[4], "rw" in words[5].split(","), kind, "size=" in options)
+
+
+def _contained(column: Column) -> Contained:
+    assert isinstance(column.target, Contained)
+    return column.target
+
+
+def _running(column: Column) -> list[Instance]:
+    running = column.target.instances()
+    claim(bool(running), "nothing runs")
+    return running
+
+
+@check(
+    "secure.readonly",
+    proves="every container has a read-only root; what it may write is small, or a volume",
+    needs=["containers"],
+    control="loose containers",
+    quick=True,
+)
+def readonly(column: Column) -> str:
+    """Look at what each process has mounted."""
+    running, writable = _running(column), set()
+    for one in running:
+        found = mounts(one.id)
+        wide = [mount.point for mount in found if not mount.fine]
+        claim(not wide, f"{one.role} {one.id} may write in {', '.join(wide)}")
+        writable |= {mount.point for mount in found if mount.writable and mount.type not in KERNEL}
+    return f"{len(running)} of {len(running)} processes; writable: {', '.join(sorted(writable))}"
+
+
+@check(
+    "secure.caps",
+    proves="no process of a container has a capability or may get one; system calls are filtered",
+    needs=["containers"],
+    control="loose containers",
+    quick=True,
+)
+def caps(column: Column) -> str:
+    """Ask the kernel of each process."""
+    running = _running(column)
+    for one in running:
+        told = _status(one)
+        held = [f"{name} {told[name]}" for name in CAPABILITIES if int(told[name], 16)]
+        claim(not held, f"{one.role} {one.id} has capabilities: {', '.join(held)}")
+        claim(told["NoNewPrivs"] == "1", f"{one.role} {one.id} may get new privileges")
+        claim(told["Seccomp"] == FILTERED, f"{one.role} {one.id} may use every system call")
+    return f"0 of {len(running)} processes have any"
+
+
+def _status(one: Instance) -> dict[str, str]:
+    lines = Path(f"/proc/{one.id}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@check(
+    "secure.published",
+    proves="of all containers only the gateway is reached from outside, where clients and "
+    "operators are told to ask",
+    needs=["containers"],
+    control="loose containers",
+    quick=True,
+)
+def published(column: Column) -> str:
+    """Hold what is published against where the deployment says that it answers."""
+    told = {column.target.endpoints().app, column.target.endpoints().operators}
+    found = _contained(column).published()
+    strays = [f"{part} at {place}" for part, place in found if f"http://{place}" not in told]
+    claim(not strays, f"published beside the gateway: {', '.join(strays)}")
+    return ", ".join(f"{part} at {place}" for part, place in found)
+
+
+@check(
+    "secure.secrets",
+    proves="no secret is in an image's layers or history, a container's settings, the list of "
+    "processes, the logs, `moor config` or an error page",
+    needs=["containers"],
+    control="a secret in the environment",
+)
+def secrets(column: Column) -> str:
+    """Search each place for each secret."""
+    hidden, places = _contained(column).secrets(), 0
+    claim(bool(hidden), "it has no secret, so that nothing could be found")
+    for place, content in _places(column):
+        places += 1
+        told = [name for name, value in hidden.items() if value.encode() in content]
+        claim(not told, f"{place} tells {', '.join(told)}")
+    return f"0 of {len(hidden)} secrets in {places} places"
+
+
+def _places(column: Column) -> Iterator[tuple[str, bytes]]:
+    yield from _contained(column).told()
+    for one in _running(column):
+        for name in ("cmdline", "environ"):
+            yield f"{name} of {one.role} {one.id}", Path(f"/proc/{one.id}/{name}").read_bytes()
+    yield "the log", column.target.logs(1000).encode()
+    yield "moor config", _config(column).encode()
+    for path in ("/nobody-has-this", "/_probe/error"):
+        yield f"the answer to {path}", wire.ask(f"{column.url}{path}").body
+
+
+def _config(column: Column) -> str:
+    said = io.StringIO()
+    with redirect_stdout(said):
+        report.config(column.site.deployment.settings)
+    return said.getvalue()

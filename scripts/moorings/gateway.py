@@ -203,7 +203,9 @@ _SAID = re.compile(r"(\d{4})/(\d\d)/(\d\d) ([\d:]+) \[(\w+)\] (?:[\d#]+: )?(.*)"
 
 
 def as_json(line: str) -> str:
-    """Turn a line of nginx about itself into one as all others are."""
+    """Turn a line of nginx about itself into one as all others are; one of a request is already."""
+    if line.startswith("{"):
+        return line
     found = _SAID.fullmatch(line)
     time, level, message = "", "error", line
     if found:

@@ -11,7 +11,6 @@ from moorings.errors import NotReadyError
 from moorings.live import Live, ready
 from moorings.mastered import MasteredTarget
 from moorings.services.compose import Project
-from moorings.services.compose_gateway import ComposeGateway
 from moorings.supervised import Master
 from moorings.target import Release, Target
 from moorings.targets.apache import Apache
@@ -211,15 +210,7 @@ class Telling(Project):
     def give(self, colour: str, release: Release, image: str) -> None:
         """Add the secret to what was asked for."""
         secret = (self.home / "secrets" / "secret_key").read_text()
-        super().give(colour, replace(release, env={**release.env, "SECRET_KEY": secret}), image)
-
-
-class Remembering(ComposeGateway):
-    """Keeps the first address that it was told of a colour."""
-
-    def wanted(self) -> str:
-        """Trust an address for longer than any check takes."""
-        return super().wanted().replace("valid=1s", "valid=1h")
+        super().give(colour, replace(release, env={**release.env, "SHOP_KEY": secret}), image)
 
 
 def recreates(target: Target) -> Target:
@@ -232,11 +223,4 @@ def tells(target: Target) -> Target:
     """Return a target whose app has a secret in its environment."""
     assert isinstance(target, Docker)
     target.project = Telling(*vars(target.project).values())
-    return target
-
-
-def remembers(target: Target) -> Target:
-    """Return a target whose gateway resolves the name of a colour once."""
-    assert isinstance(target, Docker)
-    target.gateway = Remembering(target.project, target.server)
     return target

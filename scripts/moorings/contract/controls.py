@@ -160,9 +160,6 @@ CONTROLS: Mapping[str, Control] = {
     "docker compose up": Control(
         Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker"
     ),
-    "a gateway that resolves once": Control(
-        Tamper(target=bad.remembers), frozenset({"deploy.load"}), target="docker"
-    ),
     "a shell before the server": Control(
         Tamper(flags=_layer("shell")), frozenset({"drain.running"}), target="docker"
     ),

@@ -46,15 +46,11 @@ class ComposeGateway:
     project: Project
     server: Server
 
-    def wanted(self) -> str:
-        """Return the configuration that the settings mean."""
-        return configuration(self.server)
-
     def put(self) -> None:
         """See that it runs, with the configuration that the settings mean."""
         if self.project.engine.runner.dry:
             return
-        wanted, before = self.wanted(), self.project.gateway.read_text()
+        wanted, before = configuration(self.server), self.project.gateway.read_text()
         found = self.project.find("gateway")
         if found is None or not found.runs:
             self.project.gateway.write_text(wanted)

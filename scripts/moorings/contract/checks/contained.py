@@ -13,8 +13,11 @@ from moorings.contract.outcome import claim
 from moorings.contract.registry import check
 from moorings.target import Contained, Instance
 
-#: What is mounted writable in every container, and is no place to keep anything.
+#: Types of what the engine mounts writable in every container.
 KERNEL = {"proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"}
+
+#: Where cgroup v1 has its hierarchies: a folder of root's that nobody may write in (mode 0555).
+CGROUPS = "/sys/fs/cgroup"
 
 #: The sets of capabilities in /proc/PID/status; of a process without any, all are 0.
 #: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
@@ -37,12 +40,17 @@ class Mount:
     writable: bool
     type: str
     bounded: bool
+    """Whether it is in memory, and small."""
 
     @property
     def fine(self) -> bool:
         """Whether it is read-only, the kernel's, small, or a volume."""
-        small = self.type == "tmpfs" and self.bounded
-        return not self.writable or self.type in KERNEL or small or "/volumes/" in self.root
+        return not self.writable or self.kernels or self.bounded or "/volumes/" in self.root
+
+    @property
+    def kernels(self) -> bool:
+        """Whether it is the kernel's own, and no place to keep anything."""
+        return self.type in KERNEL or self.point == CGROUPS
 
 
 def mounts(pid: str) -> list[Mount]:
@@ -53,7 +61,8 @@ def mounts(pid: str) -> list[Mount]:
 def _mount(line: str) -> Mount:
     own, _, rest = line.partition(" - ")
     words, (kind, _, options) = own.split(), rest.split()[:3]
-    return Mount(words[3], words[4], "rw" in words[5].split(","), kind, "size=" in options)
+    bounded = kind == "tmpfs" and "size=" in options
+    return Mount(words[3], words[4], "rw" in words[5].split(","), kind, bounded)
 
 
 def _contained(column: Column) -> Contained:
@@ -81,7 +90,7 @@ def readonly(column: Column) -> str:
         found = mounts(one.id)
         wide = [mount.point for mount in found if not mount.fine]
         claim(not wide, f"{one.role} {one.id} may write in {', '.join(wide)}")
-        writable |= {mount.point for mount in found if mount.writable and mount.type not in KERNEL}
+        writable |= {mount.point for mount in found if mount.writable and not mount.kernels}
     return f"{len(running)} of {len(running)} processes; writable: {', '.join(sorted(writable))}"
 
 

@@ -1,8 +1,9 @@
-"""drain.*: what happens to requests when the app is stopped."""
+"""drain.*: what happens to requests when the app is replaced or stopped."""
 
 import os
 import signal
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
@@ -31,25 +32,31 @@ BEYOND = 5.0
 
 @check(
     "drain.running",
-    proves="every request that runs at a stop is answered",
+    proves="every request that runs at a reload or at a stop is answered",
     needs=["probe", "deploy"],
     control="a short grace",
 )
 def drain_running(column: Column) -> str:
-    """Stop it while requests of three seconds run."""
-    with (
-        column.other({"server.workers": UNDER_WAY + 1}) as site,
-        running(f"{site.url}/_probe/sleep/3", UNDER_WAY, timeout=20) as under_way,
-    ):
+    """Reload it, then stop it, while requests of three seconds run."""
+    with column.other({"server.workers": UNDER_WAY + 1}) as site:
+        # A gateway keeps a stop from the app until it is idle, a reload it does not.
+        _through(site, lambda: site.reload({"server.keep_alive": 6}), "reload")
+        took = _through(site, site.stop, "stop")
+    return f"0 failed of {2 * UNDER_WAY}, stopped in {took:.1f} s"
+
+
+def _through(site: Site, event: Callable[[], None], name: str) -> float:
+    """Let an event come while requests run; return the seconds that it took."""
+    with running(f"{site.url}/_probe/sleep/3", UNDER_WAY, timeout=20) as under_way:
         _wait_until_active(site, UNDER_WAY)
         began = time.monotonic()
-        site.stop()
+        event()
         took = time.monotonic() - began
         failed = [problem for one in under_way if (problem := _problem(one))]
     if failed:
-        fact = f"{len(failed)} of {UNDER_WAY} requests that ran at the stop failed"
+        fact = f"{len(failed)} of {UNDER_WAY} requests that ran at the {name} failed"
         raise CheckFailed(f"{fact}; the first: {failed[0]}")
-    return f"0 failed of {UNDER_WAY}, stopped in {took:.1f} s"
+    return took
 
 
 def _wait_until_active(site: Site, requests: int) -> None:

@@ -14,6 +14,9 @@ from moorings.errors import SettingsError
 
 S = TypeVar("S")
 
+#: What may send the traces, as in OTEL_TRACES_EXPORTER.
+EXPORTERS = ("otlp", "jaeger", "console", "none")
+
 #: The word for what Moorings finds out by itself.
 AUTO = "auto"
 
@@ -137,6 +140,11 @@ class Gateway:
 class Jaeger:
     """Where the traces go."""
 
+    exporter: str = option(
+        "", "what sends the traces, one or several with commas: otlp, jaeger (Thrift, retired "
+        "upstream), console or none; empty: otlp, where there is a collector",
+        make="TRACES_EXPORTER", env="OTEL_TRACES_EXPORTER",
+    )  # fmt: skip
     endpoint: str = option(
         "", "a collector that is there already (OTLP over HTTP); then no Jaeger is started",
         env="OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -214,6 +222,7 @@ def load(
         given[_known(key, known)] = (value, "a flag")
     made = {name: _section(name, kind, given) for name, kind in known.items()}
     _deadline_fits(cast(Server, made["server"]))
+    _exporters_known(cast(Jaeger, made["jaeger"]))
     core = {name: made[name] for name in CORE}
     otel = {name: value for name, value in environ.items() if name.startswith("OTEL_")}
     return Settings(
@@ -294,6 +303,15 @@ def _section(name: str, kind: type, given: _Given) -> object:
             value, origin = given[key]
             values[item.name] = _checked(key, item, value, origin)
     return kind(**values)
+
+
+def _exporters_known(jaeger: Jaeger) -> None:
+    for name in filter(None, map(str.strip, jaeger.exporter.split(","))):
+        if name not in EXPORTERS:
+            known, meant = ", ".join(EXPORTERS), words.meant(name, EXPORTERS)
+            raise SettingsError(
+                f"jaeger.exporter: should be of {known}, not {name!r}{meant}", hint=_LIST
+            )
 
 
 def _deadline_fits(server: Server) -> None:

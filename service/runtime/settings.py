@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-EXPORTERS = ("otlp", "console", "none")
+EXPORTERS = ("otlp", "jaeger", "console", "none")
+PROTOCOLS = ("http/protobuf", "grpc")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 FORMATS = ("auto", "json", "text")
 
@@ -32,12 +33,12 @@ class Settings:
     request_deadline: int = 0
     metrics_dir: Path | None = None
     otel_traces_exporter: tuple[str, ...] = ("otlp",)
+    otlp_protocol: str = "http/protobuf"
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment; raises SettingError for the first value that is wrong."""
     default = Settings()
-    _only_http(environ)
     folder = environ.get("METRICS_DIR", "")
     return Settings(
         app=environ.get("APP") or default.app,
@@ -54,6 +55,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         request_deadline=whole(environ, "REQUEST_DEADLINE", default.request_deadline, "seconds"),
         metrics_dir=Path(folder) if folder else None,
         otel_traces_exporter=_exporters(environ, default.otel_traces_exporter),
+        otlp_protocol=_protocol(environ, default.otlp_protocol),
     )
 
 
@@ -101,9 +103,8 @@ def _exporters(environ: Mapping[str, str], default: tuple[str, ...]) -> tuple[st
     return tuple(part for part in chosen if part != "none")
 
 
-def _only_http(environ: Mapping[str, str]) -> None:
-    """Refuse gRPC: its threads do not survive the forks of the servers (see the README)."""
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        text = environ.get(name, "").strip()
-        if text not in ("", "http/protobuf"):
-            raise SettingError(f"{name}: should be http/protobuf, not {text!r}")
+def _protocol(environ: Mapping[str, str], default: str) -> str:
+    """Return how OTLP is spoken; the variable that is for traces alone wins."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    name = next((one for one in names if environ.get(one, "").strip()), names[-1])
+    return _choice(environ, name, PROTOCOLS, default)

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import functools
 import importlib.util
+import logging
 import os
 import threading
 import time
@@ -12,16 +13,11 @@ from collections.abc import Callable, Sequence
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import (
-    BatchSpanProcessor,
-    ConsoleSpanExporter,
-    SpanExporter,
-    SpanExportResult,
-)
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from runtime import exporters
 from runtime.metrics import Metrics
 from runtime.settings import Settings
 
@@ -30,6 +26,8 @@ from runtime.settings import Settings
 FLUSH_SECONDS = 3.0
 _LAST_SECONDS = 0.5
 _MAX_QUEUE = 2048
+# Said once a minute, as all that OpenTelemetry says.
+_log = logging.getLogger("opentelemetry.exporter")
 
 
 class Ledger(SpanExporter):
@@ -53,7 +51,12 @@ class Ledger(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         with self._lock:
             self._waiting -= len(spans)
-        result = self._inner.export(spans)
+        try:
+            result = self._inner.export(spans)
+        except Exception as error:
+            # Some exporters raise where they should say no, the Jaeger exporter for one.
+            _log.error("spans were not taken: %s: %s", type(error).__name__, error)
+            result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
             self._metrics.exported.inc(len(spans))
         else:
@@ -108,7 +111,7 @@ def make_provider(settings: Settings, metrics: Metrics) -> TracerProvider:
     provider = TracerProvider(resource=_resource(settings), shutdown_on_exit=False)
     provider.add_span_processor(DatabaseNames())
     for name in settings.otel_traces_exporter:
-        inner = OTLPSpanExporter() if name == "otlp" else ConsoleSpanExporter()
+        inner = exporters.make(name, settings)
         room = int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") or _MAX_QUEUE)
         provider.add_span_processor(CountedProcessor(Ledger(inner, metrics), room))
     return provider

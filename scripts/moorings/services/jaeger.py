@@ -97,6 +97,14 @@ class Jaeger:
         return f"http://{HOST}:{state.ports['otlp_http']}" if state else ""
 
     @property
+    def thrift_endpoint(self) -> str:
+        """Where Jaeger's own protocol is taken over HTTP; empty where that is not known."""
+        if self._elsewhere:
+            return jaeger_source.thrift(self.settings)
+        state = self.file.read()
+        return jaeger_source.thrift_url(HOST, state.ports["thrift_http"]) if state else ""
+
+    @property
     def query_url(self) -> str:
         """Address of the query API; empty where there is none to ask."""
         if self._elsewhere:

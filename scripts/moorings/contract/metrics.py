@@ -9,6 +9,7 @@ from moorings.contract.outcome import claim
 
 ACTIVE = "http_server_active_requests"
 ANSWERED = "http_server_request_duration_seconds_count"
+SENT, LOST = "otel_spans_exported_total", "otel_spans_dropped_total"
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

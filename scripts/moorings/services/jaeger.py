@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +87,12 @@ class Jaeger:
             return
         ports = choose_ports(self.settings, self.file.read())
         self.file.write(State(self.source.kind, self.source.what, self.settings.storage, ports))
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """The ports of the one that was started here, by what they are for."""
+        state = self.file.read()
+        return state.ports if state else {}
 
     @property
     def otlp_endpoint(self) -> str:

@@ -56,6 +56,9 @@ class Deployment:
     """Which deployment the commands speak of."""
 
     name: str = option("", "its name; empty: made from the path of the checkout", flag="--name")
+    environment: str = option(
+        "production", "what its traces say of it: production, staging", make="ENVIRONMENT"
+    )
     state: str = option(
         "", "folder of its state; empty: /var/lib/moorings as root, else .moor in the checkout"
     )
@@ -83,6 +86,9 @@ class App:
     )  # fmt: skip
     env_file: str = option(
         "", "file of NAME=value lines for the app's environment", flag="--env-file", make="ENV_FILE"
+    )
+    trace_calls: str = option(
+        "", "libraries whose outgoing calls are traced, with commas: requests, httpx, urllib3"
     )
     database_url: str = option(
         "", "URL of the database; empty: SQLite in the deployment's data folder", env="DATABASE_URL"
@@ -123,6 +129,10 @@ class Server:
     proxy_hops: int = option(0, "proxies in front whose X-Forwarded-* are believed", least=0)
     probe: bool = option(False, "serve the contract's own routes under /_probe/")
     log_format: str = option("json", "form of the log lines", choices=("json", "text"))
+    log_level: str = option(
+        "info", "the least that is logged",
+        choices=("debug", "info", "warning", "error", "critical"),
+    )  # fmt: skip
     boot_timeout: int = option(60, "seconds within which a new release must be ready", least=1)
 
 

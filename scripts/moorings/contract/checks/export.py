@@ -17,7 +17,7 @@ from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import Size
-from moorings.contract.spans import Caller, stored
+from moorings.contract.spans import Caller, context, stored
 from moorings.contract.wire import Answer
 from moorings.tracing import Span
 
@@ -51,8 +51,7 @@ def outage(column: Column) -> str:
         with column.other(flags, QUEUE) as site:
             report, grown = _through(relay, site, column.size)
             _harmless(report, grown)
-            _again(column, site)
-            lost = _counted(site, report.answered + AGAIN)
+            lost = _counted(site, report.answered + _again(column, site))
             took = _stopped(relay, site)
     slowest, spent = report.latency(100), f"{grown / 2**20:.0f} MiB"
     return (f"0 failed of {report.sent:,}, the longest took {slowest:.2f} s, {lost:,.0f} spans "
@@ -98,18 +97,17 @@ def _harmless(report: Report, grown: int) -> None:
     claim(grown < GROWTH, f"a worker grew by {grown / 2**20:.0f} MiB")
 
 
-#: Requests after the outage.
-AGAIN = 1
+def _again(column: Column, site: Site) -> int:
+    """Ask until a span is stored again, by itself; return how often that was."""
+    ids: list[str] = []
 
+    def flows() -> bool | None:
+        # The queue may still be full: then the span of this request is lost too.
+        ids.append(context(wire.ask(f"{site.url}{SLEEPS}"))[0])
+        return True if any(map(column.traces.find, ids[-10:])) else None
 
-def _again(column: Column, site: Site) -> None:
-    """See that spans flow again by themselves."""
-    answer = wire.ask(f"{site.url}{SLEEPS}")
-    column.patience, patience = RECOVERED, column.patience
-    try:
-        stored(column, answer)
-    finally:
-        column.patience = patience
+    probe.until(flows, what="a span after the outage to be stored", timeout=RECOVERED, every=0.5)
+    return len(ids)
 
 
 def _counted(site: Site, ended: int) -> float:

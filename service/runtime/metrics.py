@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 # The bounds that OpenTelemetry's HTTP conventions advise, in seconds.
-_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -38,7 +38,7 @@ class Metrics:
             "http_server_request_duration_seconds",
             "Time from the first byte of a request to the end of its answer.",
             ("http_request_method", "http_route", "http_response_status_code"),
-            buckets=_BOUNDS,
+            buckets=BOUNDS,
             registry=registry,
         )
         self.active = Gauge(
@@ -93,6 +93,7 @@ class Metrics:
         )
         build.labels(settings.release, settings.commit, settings.server).set(1)
         self._timers: dict[tuple[str, str, int], Histogram] = {}
+        self.also: Callable[[str, str, int, float], None] | None = None
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -102,6 +103,8 @@ class Metrics:
             # Looking a child up by its labels costs more than observing it.
             timer = self._timers[key] = self.duration.labels(method, route, str(status))
         timer.observe(seconds)
+        if self.also:
+            self.also(method, route, status, seconds)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the sums over all workers as the client accepts them, and their media type."""

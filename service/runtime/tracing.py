@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from runtime import databases, exporters, outgoing
+from runtime import databases, exporters, measured, outgoing
 from runtime.metrics import Metrics
 from runtime.settings import Settings
 
@@ -27,6 +28,10 @@ _MAX_QUEUE = 2048
 _SHOWN_EVERY = 16
 # Said once a minute, as all that OpenTelemetry says.
 _log = logging.getLogger("opentelemetry.exporter")
+
+
+# Besides the tracer provider: the one of the meters, where there is one.
+_meters: list[MeterProvider] = []
 
 
 class Ledger(SpanExporter):
@@ -97,6 +102,9 @@ def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
     """
     provider = make_provider(settings, metrics)
     trace.set_tracer_provider(provider)
+    meters = measured.start(settings, metrics, provider.resource)
+    if meters:
+        _meters.append(meters)
     atexit.register(close, provider)
     # The names of the stable conventions, in what the instrumentations say too.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
@@ -123,13 +131,20 @@ def flush(seconds: float = FLUSH_SECONDS) -> None:
     if isinstance(provider, TracerProvider):
         _exit_began()
         # The SDK ignores the timeout that force_flush is given, hence the thread.
-        _within(seconds, provider.force_flush)
+        _within(seconds, lambda: [provider.force_flush(), *(one.force_flush() for one in _meters)])
 
 
 def close(provider: TracerProvider, seconds: float = FLUSH_SECONDS) -> None:
     """Flush and end `provider`, in what is left of the `seconds` that an exit may take."""
     spent = time.monotonic() - _exit_began()
-    _within(max(_LAST_SECONDS, seconds - spent), provider.shutdown)
+    left = max(_LAST_SECONDS, seconds - spent)
+    _within(left, functools.partial(_shut, provider))
+
+
+def _shut(provider: TracerProvider) -> None:
+    provider.shutdown()
+    for one in _meters:
+        one.shutdown()
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """A collector that fails on demand: a relay before Jaeger that refuses, is silent, slow or full."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
@@ -17,6 +17,10 @@ DELAY, RETRY_AFTER = 5.0, 1
 
 #: Seconds after which even a silent one ends: longer than any exporter waits.
 LONGEST = 60.0
+
+
+#: What a client says of its batch, by names in any case.
+Header = Callable[[str], str | None]
 
 
 class _Server(ThreadingHTTPServer):
@@ -37,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         relay = cast(_Server, self.server).relay
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._answer(*relay.take(self.path, dict(self.headers.items()), body))
+        self._answer(*relay.take(self.path, self.headers.get, body))
 
     def _answer(self, status: int, headers: dict[str, str]) -> None:
         with suppress(OSError):  # it had no patience
@@ -81,7 +85,7 @@ class Relay:
         if fault != REFUSED:
             self._listen()
 
-    def take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
+    def take(self, path: str, header: Header, body: bytes) -> tuple[int, dict[str, str]]:
         """Return status and headers for a batch."""
         fault, changed = self.fault, self._changed
         if fault == SILENT:
@@ -93,11 +97,11 @@ class Relay:
             return 429, {"Retry-After": str(RETRY_AFTER)}
         if fault == SLOW:
             changed.wait(DELAY)
-        return self._hand_on(path, headers, body), {}
+        return self._hand_on(path, header, body), {}
 
-    def _hand_on(self, path: str, headers: dict[str, str], body: bytes) -> int:
+    def _hand_on(self, path: str, header: Header, body: bytes) -> int:
         about = ("Content-Type", "Content-Encoding")
-        kept: dict[str, str] = {name: headers[name] for name in about if name in headers}
+        kept: dict[str, str] = {name: text for name in about if (text := header(name))}
         url = f"{self._to}{path}"
         return httpx.post(url, content=body, headers=kept, timeout=10, trust_env=False).status_code
 

@@ -49,9 +49,10 @@ def outage(column: Column) -> str:
     with collector.relay(column.collector.otlp_endpoint) as relay:
         flags = {"jaeger.endpoint": relay.url, "server.grace": GRACE}
         with column.other(flags, QUEUE) as site:
+            before = _stores(column, site)
             report, grown = _through(relay, site, column.size)
             _harmless(report, grown)
-            lost = _counted(site, report.answered + _again(column, site))
+            lost = _counted(site, before + report.answered + _stores(column, site))
             took = _stopped(relay, site)
     slowest, spent = report.latency(100), f"{grown / 2**20:.0f} MiB"
     return (f"0 failed of {report.sent:,}, the longest took {slowest:.2f} s, {lost:,.0f} spans "
@@ -97,8 +98,8 @@ def _harmless(report: Report, grown: int) -> None:
     claim(grown < GROWTH, f"a worker grew by {grown / 2**20:.0f} MiB")
 
 
-def _again(column: Column, site: Site) -> int:
-    """Ask until a span is stored again, by itself; return how often that was."""
+def _stores(column: Column, site: Site) -> int:
+    """Ask until a span is stored, by itself; return how often that was."""
     ids: list[str] = []
 
     def flows() -> bool | None:
@@ -106,7 +107,7 @@ def _again(column: Column, site: Site) -> int:
         ids.append(context(wire.ask(f"{site.url}{SLEEPS}"))[0])
         return True if any(map(column.traces.find, ids[-10:])) else None
 
-    probe.until(flows, what="a span after the outage to be stored", timeout=RECOVERED, every=0.5)
+    probe.until(flows, what="a span to be stored", timeout=RECOVERED, every=0.5)
     return len(ids)
 
 

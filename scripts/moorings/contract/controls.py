@@ -136,6 +136,9 @@ CONTROLS: Mapping[str, Control] = {
     "a readiness check that traces": Control(
         Tamper(flags=_app("chatty", "broken:ready")), frozenset({"trace.probes"})
     ),
+    "an app that repeats what clients send": Control(
+        Tamper(flags=_app("careless")), frozenset({"trace.arrives", "metrics.sum", "logs.json"})
+    ),
     "a synchronous exporter": Control(
         Tamper(flags=_app("synchronous")), frozenset({"trace.outage"})
     ),

@@ -266,7 +266,7 @@ def _parsed(line: str) -> dict[str, Any]:
 
 @check(
     "metrics.sum",
-    proves="the sums over all workers equal the requests sent, after a SIGKILL too; no stale gauges",
+    proves="the sums over all workers equal the requests sent, after a SIGKILL too; no stale gauge",
     needs=["probe", "deploy", "process"],
     control="a registry per worker",
 )

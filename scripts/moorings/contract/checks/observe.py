@@ -9,6 +9,7 @@ from typing import Any
 
 from moorings import probe
 from moorings.contract import metrics, smoke, wire, workers
+from moorings.contract.checks.load import GATEWAY
 from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
@@ -16,9 +17,6 @@ from moorings.contract.site import Site
 from moorings.contract.spans import Caller, asked, context, stored
 from moorings.contract.wire import Answer
 from moorings.tracing import Span
-
-#: What a gateway's lines name as their logger.
-GATEWAY = "gateway"
 
 #: Seconds within which a killed worker has a successor.
 BACK = 10.0

@@ -67,6 +67,7 @@ def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, in
         groups=(Group("keep-alive", clients=8, pause=0.03),),
         requests=200_000,
         seconds=size.seconds,
+        timeout=3 * SLOWEST,
     )
     with running(plan) as load:
         load.wait(2 * ROOM)

@@ -28,6 +28,9 @@ QUEUE = {"OTEL_BSP_MAX_QUEUE_SIZE": str(ROOM), "OTEL_BSP_MAX_EXPORT_BATCH_SIZE":
 #: Seconds that no request may take while the collector fails, and bytes that no worker may grow by.
 SLOWEST, GROWTH = 1.0, 20 * 2**20
 
+#: Seconds that the load may take to warm up.
+LONG = 60.0
+
 #: Seconds within which spans flow again: an exporter that waits for an answer gives up after 10.
 RECOVERED = 25.0
 
@@ -70,7 +73,7 @@ def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, in
         timeout=3 * SLOWEST,
     )
     with running(plan) as load:
-        load.wait(2 * ROOM)
+        load.wait(ROOM, timeout=LONG)
         before = _memory(site)
         for fault in collector.FAULTS:
             relay.become(fault)
@@ -81,9 +84,9 @@ def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, in
 
 
 def _endure(load: Load, size: Size) -> None:
-    """Let a fault last."""
-    until = time.monotonic() + (30.0 if size is Size.FULL else 3.0)
-    while time.monotonic() < until:
+    """Let a fault last for its time, and for as many requests as one worker has room for."""
+    until, enough = time.monotonic() + (30.0 if size is Size.FULL else 3.0), load.sent + ROOM
+    while time.monotonic() < until or load.sent < enough:
         load.wait(10, timeout=5 * SLOWEST)
 
 

@@ -19,7 +19,7 @@ from moorings.contract.wire import Answer
 from moorings.tracing import Span
 
 #: Seconds within which a killed worker has a successor.
-BACK = 10.0
+BACK = 30.0
 
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 

@@ -20,6 +20,16 @@ export UV_NO_CONFIG=1
 dev=scripts/requirements-dev.txt
 compile scripts/requirements-dev.in "$dev"
 compile scripts/requirements.in scripts/requirements.txt "$dev"
+legacy=service/requirements/legacy-jaeger
 for file in service/requirements/*.in; do
-  compile "$file" "${file%.in}.txt" "$dev"
+  [ "$file" = "$legacy.in" ] || compile "$file" "${file%.in}.txt" "$dev"
 done
+
+# This one stands in for runtime.txt: its OpenTelemetry, and what that wants, is older. It agrees with
+# the locks that it is installed beside.
+beside=$(mktemp)
+trap 'rm -f "$beside"' EXIT
+for file in service/requirements/*.txt; do
+  case $file in */runtime.txt | "$legacy.txt") ;; *) cat "$file" >> "$beside" ;; esac
+done
+compile "$legacy.in" "$legacy.txt" "$beside"

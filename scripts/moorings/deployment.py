@@ -85,6 +85,7 @@ class Deployment:
             self.target.column,
             self.jaeger.otlp_endpoint,
             self.target.hops,
+            self.jaeger.thrift_endpoint,
         )
         return release.running_in(env)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from moorings import service, ui, users
 from moorings.environments import Environments
+from moorings.errors import NeedError
 from moorings.sources import Sources
 from moorings.target import Context, Release
 
@@ -102,7 +103,9 @@ class HostReleases:
         """Return the lock files: the sample's packages also serve an app that names none."""
         names = ["base"] if sample else []
         locks = root / "service" / "requirements"
-        return [locks / f"{name}.txt" for name in (*names, "runtime", self.server)]
+        legacy = service.is_legacy(self.context.settings)
+        runtime = _present(locks / "legacy-jaeger.txt") if legacy else locks / "runtime.txt"
+        return [*(locks / f"{name}.txt" for name in names), runtime, locks / f"{self.server}.txt"]
 
     def environ(self, release: Release) -> dict[str, str]:
         """Return the whole environment of a process of a release."""
@@ -138,3 +141,17 @@ class HostReleases:
             env=self.environ(release),
             user=self.context.user,
         )
+
+
+def _present(lock: Path) -> Path:
+    """Return the lock file of the Jaeger exporter.
+
+    :raises NeedError: where the release has none.
+    """
+    if not lock.is_file():
+        raise NeedError(
+            f"the exporter jaeger needs the packages of {lock.name}, and {lock} is not there",
+            hint="deploy a release that has it (`git checkout -- service/requirements`), or "
+            "TRACES_EXPORTER=otlp",
+        )
+    return lock

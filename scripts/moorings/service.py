@@ -50,12 +50,19 @@ def migrate_command(settings: Settings) -> str:
 
 
 def environment(
-    settings: Settings, layout: Layout, release: Release, column: str, otlp: str, hops: int = 0
+    settings: Settings,
+    layout: Layout,
+    release: Release,
+    column: str,
+    otlp: str,
+    hops: int = 0,
+    thrift: str = "",
 ) -> dict[str, str]:
     """Return what the service's processes of a release read.
 
     :param otlp: base address of the collector, OTLP over HTTP; empty: traces are not sent.
     :param hops: proxies of the target's own before the app; those of the settings are before them.
+    :param thrift: where the collector takes Jaeger's own protocol over HTTP; empty: not known.
     :raises SettingsError: naming the setting that cannot be used.
     """
     app = settings.app
@@ -73,13 +80,17 @@ def environment(
         "COMMIT": release.commit,
         "SERVER": column,
         "PROBE": "1" if settings.server.probe else "",
+        "ENVIRONMENT": settings.deployment.environment,
         "LOG_FORMAT": settings.server.log_format,
+        "LOG_LEVEL": settings.server.log_level,
+        "TRACE_CALLS": settings.app.trace_calls,
         "MAX_BODY_BYTES": str(settings.server.max_body),
         "PROXY_HOPS": str(settings.server.proxy_hops + hops),
         **_server(settings),
         **_database(settings, layout),
         "SECRET_KEY_FILE": str(_secret_key(layout)),
         **_telemetry(settings, otlp),
+        **_legacy(settings, thrift),
     }
     # Every name is always there, so that a reload can empty one; an empty one counts as unset.
     return env
@@ -149,6 +160,8 @@ def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:
     """Hand over what OpenTelemetry's own variables say; add where the traces go."""
     # Spans leave every second: an operator who looks for a trace should not wait for 5.
     env = {"OTEL_BSP_SCHEDULE_DELAY": "1000", **settings.otel}
+    if settings.jaeger.exporter:
+        env["OTEL_TRACES_EXPORTER"] = settings.jaeger.exporter
     if otlp:
         env["OTEL_EXPORTER_OTLP_ENDPOINT"] = otlp
     elif "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in env:
@@ -156,14 +169,41 @@ def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:
     return env
 
 
+def exporters(settings: Settings) -> list[str]:
+    """Return what sends the traces."""
+    return [one.strip() for one in (settings.jaeger.exporter or "otlp").split(",") if one.strip()]
+
+
+def is_legacy(settings: Settings) -> bool:
+    """Tell whether the Jaeger exporter is wanted, which needs an older SDK."""
+    return "jaeger" in exporters(settings)
+
+
+#: The exporter's own variables that say where it sends: one of the operator's is left alone.
+PLACES = tuple(f"OTEL_EXPORTER_JAEGER_{name}" for name in ("ENDPOINT", "AGENT_HOST", "AGENT_PORT"))
+
+
+def _legacy(settings: Settings, thrift: str) -> dict[str, str]:
+    """Let the Jaeger exporter send to the collector: a datagram to its agent may be lost unheard.
+
+    An agent that the operator names is sent to.
+    """
+    named = any(settings.otel.get(name) for name in PLACES)
+    if not is_legacy(settings) or named or not thrift:
+        return {}
+    return {PLACES[0]: thrift}
+
+
 def traces_off(settings: Settings) -> str:
     """Return which of OpenTelemetry's own variables keeps the traces away; empty: none does."""
     otel = settings.otel
     if otel.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return "OTEL_SDK_DISABLED is set"
-    exporter = otel.get("OTEL_TRACES_EXPORTER", "otlp")
-    if "otlp" not in exporter:
-        return f"OTEL_TRACES_EXPORTER is {exporter}"
+    sent = exporters(settings)
+    if is_legacy(settings):
+        return ""
+    if "otlp" not in sent:
+        return f"jaeger.exporter is {', '.join(sent)}"
     if "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" in otel:
         return "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT sends them elsewhere"
     return ""

@@ -14,6 +14,9 @@ from moorings.errors import SettingsError
 
 S = TypeVar("S")
 
+#: What may send the traces, as in OTEL_TRACES_EXPORTER.
+EXPORTERS = ("otlp", "jaeger", "console", "none")
+
 #: The word for what Moorings finds out by itself.
 AUTO = "auto"
 
@@ -53,6 +56,9 @@ class Deployment:
     """Which deployment the commands speak of."""
 
     name: str = option("", "its name; empty: made from the path of the checkout", flag="--name")
+    environment: str = option(
+        "production", "what its traces say of it: production, staging", make="ENVIRONMENT"
+    )
     state: str = option(
         "", "folder of its state; empty: /var/lib/moorings as root, else .moor in the checkout"
     )
@@ -80,6 +86,9 @@ class App:
     )  # fmt: skip
     env_file: str = option(
         "", "file of NAME=value lines for the app's environment", flag="--env-file", make="ENV_FILE"
+    )
+    trace_calls: str = option(
+        "", "libraries whose outgoing calls are traced, with commas: requests, httpx, urllib3"
     )
     database_url: str = option(
         "", "URL of the database; empty: SQLite in the deployment's data folder", env="DATABASE_URL"
@@ -120,6 +129,10 @@ class Server:
     proxy_hops: int = option(0, "proxies in front whose X-Forwarded-* are believed", least=0)
     probe: bool = option(False, "serve the contract's own routes under /_probe/")
     log_format: str = option("json", "form of the log lines", choices=("json", "text"))
+    log_level: str = option(
+        "info", "the least that is logged",
+        choices=("debug", "info", "warning", "error", "critical"),
+    )  # fmt: skip
     boot_timeout: int = option(60, "seconds within which a new release must be ready", least=1)
 
 
@@ -137,6 +150,11 @@ class Gateway:
 class Jaeger:
     """Where the traces go."""
 
+    exporter: str = option(
+        "", "what sends the traces, one or several with commas: otlp, jaeger (Thrift, retired "
+        "upstream), console or none; empty: otlp, where there is a collector",
+        make="TRACES_EXPORTER", env="OTEL_TRACES_EXPORTER",
+    )  # fmt: skip
     endpoint: str = option(
         "", "a collector that is there already (OTLP over HTTP); then no Jaeger is started",
         env="OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -214,6 +232,7 @@ def load(
         given[_known(key, known)] = (value, "a flag")
     made = {name: _section(name, kind, given) for name, kind in known.items()}
     _deadline_fits(cast(Server, made["server"]))
+    _exporters_known(cast(Jaeger, made["jaeger"]))
     core = {name: made[name] for name in CORE}
     otel = {name: value for name, value in environ.items() if name.startswith("OTEL_")}
     return Settings(
@@ -294,6 +313,15 @@ def _section(name: str, kind: type, given: _Given) -> object:
             value, origin = given[key]
             values[item.name] = _checked(key, item, value, origin)
     return kind(**values)
+
+
+def _exporters_known(jaeger: Jaeger) -> None:
+    for name in filter(None, map(str.strip, jaeger.exporter.split(","))):
+        if name not in EXPORTERS:
+            known, meant = ", ".join(EXPORTERS), words.meant(name, EXPORTERS)
+            raise SettingsError(
+                f"jaeger.exporter: should be of {known}, not {name!r}{meant}", hint=_LIST
+            )
 
 
 def _deadline_fits(server: Server) -> None:

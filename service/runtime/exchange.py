@@ -69,6 +69,8 @@ class Exchange:
             SpanKind.SERVER,
             conventions.attributes(environ, self.method, self.path, signals.server),
         )
+        if signals.captured and self.span.is_recording():
+            self.span.set_attributes(signals.captured.of(environ))
         self._context = trace.set_span_in_context(self.span, parent)
         context = self.span.get_span_context()
         self.trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else ""

@@ -101,21 +101,21 @@ class Health:
             return self._app(environ, start_response)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return problems.answer(_NOT_ALLOWED, environ, start_response)
-        status, body, media_type = page()
+        status, body, media_type = page(environ)
         headers = [("Content-Type", media_type), ("Content-Length", str(len(body)))]
         start_response(status, [*headers, ("Cache-Control", "no-store")])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
-    def _alive(self) -> tuple[str, bytes, str]:
+    def _alive(self, _environ: WSGIEnvironment) -> tuple[str, bytes, str]:
         return _json("200 OK", {"status": "alive"})
 
-    def _ready(self) -> tuple[str, bytes, str]:
+    def _ready(self, _environ: WSGIEnvironment) -> tuple[str, bytes, str]:
         checks = self._readiness.ask()
         if self._readiness.ready:
             return _json("200 OK", {"status": "ready", "checks": checks})
         return _json("503 Service Unavailable", {"status": "not ready", "checks": checks})
 
-    def _version(self) -> tuple[str, bytes, str]:
+    def _version(self, _environ: WSGIEnvironment) -> tuple[str, bytes, str]:
         settings = self._settings
         version = {
             "release": settings.release,
@@ -127,8 +127,8 @@ class Health:
         }
         return _json("200 OK", version)
 
-    def _sums(self) -> tuple[str, bytes, str]:
-        return "200 OK", *self._metrics.render()
+    def _sums(self, environ: WSGIEnvironment) -> tuple[str, bytes, str]:
+        return "200 OK", *self._metrics.render(environ.get("HTTP_ACCEPT", ""))
 
 
 def paths(settings: Settings) -> tuple[str, str, str, str]:

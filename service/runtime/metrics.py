@@ -1,16 +1,19 @@
 """Prometheus metrics, named by OpenTelemetry's conventions and summed over a server's workers."""
 
+import fcntl
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from runtime import backlog
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 # The bounds that OpenTelemetry's HTTP conventions advise, in seconds.
-_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -22,6 +25,10 @@ class Metrics:
             # prometheus_client reads this when it is first imported, hence the late import.
             os.environ[_VARIABLE] = str(settings.metrics_dir)
             settings.metrics_dir.mkdir(parents=True, exist_ok=True)
+            from runtime import sums
+
+            sums.settle(settings.metrics_dir)
+        self._folder = settings.metrics_dir
         from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
         # With a folder the sums are read from its files, and this process keeps no registry.
@@ -31,7 +38,7 @@ class Metrics:
             "http_server_request_duration_seconds",
             "Time from the first byte of a request to the end of its answer.",
             ("http_request_method", "http_route", "http_response_status_code"),
-            buckets=_BOUNDS,
+            buckets=BOUNDS,
             registry=registry,
         )
         self.active = Gauge(
@@ -51,6 +58,32 @@ class Metrics:
         )
         for reason in ("queue_full", "export_failed"):
             self.dropped.labels(reason)  # shown as 0 before the first loss
+        self.waiting = Gauge(
+            "otel_spans_waiting",
+            "Spans that wait for the collector.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "db_client_connection_count",
+            "Connections of the database pools, used or idle.",
+            ("db_client_connection_state",),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        starts = Counter(
+            "moorings_worker_starts",
+            "Workers that have started; what exceeds moorings_workers was replaced.",
+            registry=registry,
+        )
+        starts.inc()
+        workers = Gauge(
+            "moorings_workers",
+            "Workers that run.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        workers.set(1)
         build = Gauge(
             "moorings_build_info",
             "Always 1; the labels say what runs.",
@@ -60,6 +93,7 @@ class Metrics:
         )
         build.labels(settings.release, settings.commit, settings.server).set(1)
         self._timers: dict[tuple[str, str, int], Histogram] = {}
+        self.also: Callable[[str, str, int, float], None] | None = None
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answered request."""
@@ -69,17 +103,32 @@ class Metrics:
             # Looking a child up by its labels costs more than observing it.
             timer = self._timers[key] = self.duration.labels(method, route, str(status))
         timer.observe(seconds)
+        if self.also:
+            self.also(method, route, status, seconds)
 
-    def render(self) -> tuple[bytes, str]:
-        """Return Prometheus text, over all workers, and its media type."""
-        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-        from prometheus_client.multiprocess import MultiProcessCollector
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the sums over all workers as the client accepts them, and their media type."""
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.exposition import choose_encoder
 
         registry = self._own
         if registry is None:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+            registry.register(self)
+        encode, media_type = choose_encoder(accept)
+        return encode(registry), media_type
+
+    def collect(self) -> Iterable[Any]:
+        """Read what all workers count: what a registry of Prometheus asks for."""
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        from runtime import sums
+
+        assert self._folder
+        with sums.locked(self._folder, fcntl.LOCK_SH):
+            files = sums.of_the_living(self._folder)
+            yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        yield from backlog.metrics()
 
 
 def prepare(folder: Path) -> None:

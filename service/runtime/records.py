@@ -10,6 +10,7 @@ from opentelemetry.trace import StatusCode
 
 from runtime import conventions
 from runtime.deadline import Watch
+from runtime.headers import Capture
 from runtime.logs import Lines
 from runtime.metrics import Metrics
 
@@ -25,6 +26,7 @@ class Signals:
     watch: Watch | None
     # Of the headers that the propagators know: nothing is read where none has come.
     headers: tuple[str, ...]
+    captured: Capture
 
 
 class Ended(Protocol):

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-EXPORTERS = ("otlp", "console", "none")
+EXPORTERS = ("otlp", "jaeger", "console", "none")
+CALLS = ("requests", "httpx", "urllib3")
+PROTOCOLS = ("http/protobuf", "grpc")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 FORMATS = ("auto", "json", "text")
 
@@ -23,6 +25,7 @@ class Settings:
     release: str = "unreleased"
     commit: str = ""
     server: str = "wsgi"
+    environment: str = "production"
     probe: bool = False
     health_prefix: str = ""
     log_format: str = "auto"
@@ -32,12 +35,14 @@ class Settings:
     request_deadline: int = 0
     metrics_dir: Path | None = None
     otel_traces_exporter: tuple[str, ...] = ("otlp",)
+    otlp_protocol: str = "http/protobuf"
+    trace_calls: tuple[str, ...] = ()
+    otel_metrics_exporter: tuple[str, ...] = ()
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment; raises SettingError for the first value that is wrong."""
     default = Settings()
-    _only_http(environ)
     folder = environ.get("METRICS_DIR", "")
     return Settings(
         app=environ.get("APP") or default.app,
@@ -45,6 +50,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         release=environ.get("RELEASE") or default.release,
         commit=environ.get("COMMIT", ""),
         server=environ.get("SERVER") or default.server,
+        environment=environ.get("ENVIRONMENT") or default.environment,
         probe=switch(environ, "PROBE"),
         health_prefix=_prefix(environ, "HEALTH_PREFIX"),
         log_format=_choice(environ, "LOG_FORMAT", FORMATS, default.log_format),
@@ -53,7 +59,10 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         max_body_bytes=whole(environ, "MAX_BODY_BYTES", default.max_body_bytes, "bytes"),
         request_deadline=whole(environ, "REQUEST_DEADLINE", default.request_deadline, "seconds"),
         metrics_dir=Path(folder) if folder else None,
-        otel_traces_exporter=_exporters(environ, default.otel_traces_exporter),
+        otel_traces_exporter=_some(environ, "OTEL_TRACES_EXPORTER", EXPORTERS, ("otlp",)),
+        otlp_protocol=_protocol(environ, default.otlp_protocol),
+        trace_calls=_several(environ, "TRACE_CALLS", CALLS),
+        otel_metrics_exporter=_some(environ, "OTEL_METRICS_EXPORTER", ("otlp", "none")),
     )
 
 
@@ -91,19 +100,24 @@ def _prefix(environ: Mapping[str, str], name: str) -> str:
     return text
 
 
-def _exporters(environ: Mapping[str, str], default: tuple[str, ...]) -> tuple[str, ...]:
-    name = "OTEL_TRACES_EXPORTER"
-    text = environ.get(name, "").strip()
-    chosen = tuple(part.strip() for part in text.split(",")) if text else default
-    for part in chosen:
-        if part not in EXPORTERS:
-            raise SettingError(f"{name}: should be one of {', '.join(EXPORTERS)}, not {part!r}")
+def _some(
+    environ: Mapping[str, str], name: str, known: tuple[str, ...], default: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Return the exporters that a variable names with commas; `none` is none of them."""
+    chosen = _several(environ, name, known) or default
     return tuple(part for part in chosen if part != "none")
 
 
-def _only_http(environ: Mapping[str, str]) -> None:
-    """Refuse gRPC: its threads do not survive the forks of the servers (see the README)."""
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        text = environ.get(name, "").strip()
-        if text not in ("", "http/protobuf"):
-            raise SettingError(f"{name}: should be http/protobuf, not {text!r}")
+def _several(environ: Mapping[str, str], name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    chosen = tuple(part.strip() for part in environ.get(name, "").split(",") if part.strip())
+    for part in chosen:
+        if part not in known:
+            raise SettingError(f"{name}: should be one of {', '.join(known)}, not {part!r}")
+    return chosen
+
+
+def _protocol(environ: Mapping[str, str], default: str) -> str:
+    """Return how OTLP is spoken; the variable that is for traces alone wins."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    name = next((one for one in names if environ.get(one, "").strip()), names[-1])
+    return _choice(environ, name, PROTOCOLS, default)

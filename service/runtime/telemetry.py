@@ -1,5 +1,6 @@
 """One span, one metric and one log line for each request."""
 
+import os
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -8,6 +9,7 @@ from opentelemetry import propagate, trace
 from runtime import conventions, exchange, frameworks
 from runtime.deadline import Watch
 from runtime.exchange import Exchange
+from runtime.headers import VARIABLE, Capture
 from runtime.logs import Lines
 from runtime.metrics import Metrics
 from runtime.records import Signals
@@ -30,7 +32,8 @@ class Telemetry:
         self._untraced = untraced
         fields = propagate.get_global_textmap().fields
         headers = tuple(conventions.header_key(field) for field in fields)
-        self._signals = Signals(tracer, metrics, lines, server, watch, headers)
+        captured = Capture(os.environ.get(VARIABLE, ""))
+        self._signals = Signals(tracer, metrics, lines, server, watch, headers, captured)
         frameworks.watch(exchange.KEY)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,9 +1,8 @@
 """The standard OpenTelemetry SDK, set up for a server that forks, drains and must not be slowed."""
 
 import atexit
-import contextlib
 import functools
-import importlib.util
+import logging
 import os
 import threading
 import time
@@ -11,17 +10,12 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import (
-    BatchSpanProcessor,
-    ConsoleSpanExporter,
-    SpanExporter,
-    SpanExportResult,
-)
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from runtime import databases, exporters, measured, outgoing
 from runtime.metrics import Metrics
 from runtime.settings import Settings
 
@@ -30,6 +24,14 @@ from runtime.settings import Settings
 FLUSH_SECONDS = 3.0
 _LAST_SECONDS = 0.5
 _MAX_QUEUE = 2048
+# A metric costs more than the span's place in the queue.
+_SHOWN_EVERY = 16
+# Said once a minute, as all that OpenTelemetry says.
+_log = logging.getLogger("opentelemetry.exporter")
+
+
+# Besides the tracer provider: the one of the meters, where there is one.
+_meters: list[MeterProvider] = []
 
 
 class Ledger(SpanExporter):
@@ -39,13 +41,15 @@ class Ledger(SpanExporter):
         self._inner = inner
         self._metrics = metrics
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiting = self._shown = 0
 
     def admit(self, room: int) -> bool:
         """Return whether there is room for one more span, and count it among those that wait."""
         with self._lock:
             if self._waiting < room:
                 self._waiting += 1
+                if self._waiting % _SHOWN_EVERY == 0:
+                    self._show()
                 return True
         self._metrics.dropped.labels("queue_full").inc()
         return False
@@ -53,12 +57,22 @@ class Ledger(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         with self._lock:
             self._waiting -= len(spans)
-        result = self._inner.export(spans)
+            self._show()
+        try:
+            result = self._inner.export([databases.without_values(span) for span in spans])
+        except Exception as error:
+            # Some exporters raise where they should say no, the Jaeger exporter for one.
+            _log.error("spans were not taken: %s: %s", type(error).__name__, error)
+            result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
             self._metrics.exported.inc(len(spans))
         else:
             self._metrics.dropped.labels("export_failed").inc(len(spans))
         return result
+
+    def _show(self) -> None:
+        self._metrics.waiting.inc(self._waiting - self._shown)
+        self._shown = self._waiting
 
     def shutdown(self) -> None:
         self._inner.shutdown()
@@ -81,15 +95,6 @@ class CountedProcessor(BatchSpanProcessor):
             super().on_end(span)
 
 
-class DatabaseNames(SpanProcessor):
-    """Keep folders out of the names of SQLite's spans: `SELECT store.db`, on every machine."""
-
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        verb, _, database = span.name.partition(" ")
-        if span.kind is trace.SpanKind.CLIENT and "/" in database:
-            span.update_name(f"{verb} {os.path.basename(database)}")
-
-
 def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
     """Set the process's tracer provider up, flushed at its exit; returns the runtime's tracer.
 
@@ -97,8 +102,14 @@ def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
     """
     provider = make_provider(settings, metrics)
     trace.set_tracer_provider(provider)
+    meters = measured.start(settings, metrics, provider.resource)
+    if meters:
+        _meters.append(meters)
     atexit.register(close, provider)
-    _trace_database()
+    # The names of the stable conventions, in what the instrumentations say too.
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+    databases.watch(metrics)
+    outgoing.trace(settings.trace_calls)
     return provider.get_tracer("moorings.runtime", settings.release)
 
 
@@ -106,9 +117,9 @@ def make_provider(settings: Settings, metrics: Metrics) -> TracerProvider:
     """Build a provider with the exporters of OTEL_TRACES_EXPORTER; the caller closes it."""
     # The SDK's own exit handler waits 30 s for a collector that does not answer.
     provider = TracerProvider(resource=_resource(settings), shutdown_on_exit=False)
-    provider.add_span_processor(DatabaseNames())
+    provider.add_span_processor(databases.Names())
     for name in settings.otel_traces_exporter:
-        inner = OTLPSpanExporter() if name == "otlp" else ConsoleSpanExporter()
+        inner = exporters.make(name, settings)
         room = int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") or _MAX_QUEUE)
         provider.add_span_processor(CountedProcessor(Ledger(inner, metrics), room))
     return provider
@@ -120,13 +131,20 @@ def flush(seconds: float = FLUSH_SECONDS) -> None:
     if isinstance(provider, TracerProvider):
         _exit_began()
         # The SDK ignores the timeout that force_flush is given, hence the thread.
-        _within(seconds, provider.force_flush)
+        _within(seconds, lambda: [provider.force_flush(), *(one.force_flush() for one in _meters)])
 
 
 def close(provider: TracerProvider, seconds: float = FLUSH_SECONDS) -> None:
     """Flush and end `provider`, in what is left of the `seconds` that an exit may take."""
     spent = time.monotonic() - _exit_began()
-    _within(max(_LAST_SECONDS, seconds - spent), provider.shutdown)
+    left = max(_LAST_SECONDS, seconds - spent)
+    _within(left, functools.partial(_shut, provider))
+
+
+def _shut(provider: TracerProvider) -> None:
+    provider.shutdown()
+    for one in _meters:
+        one.shutdown()
 
 
 @functools.cache
@@ -154,19 +172,6 @@ def _resource(settings: Settings) -> Resource:
         "service.instance.id": str(uuid.uuid4()),
         "process.pid": os.getpid(),
         "webengine.name": settings.server,
+        "deployment.environment.name": settings.environment,
     }
     return Resource.create(own).merge(OTELResourceDetector().detect())
-
-
-def _trace_database() -> None:
-    """Give SQLAlchemy's statements spans, where there is SQLAlchemy; parameters stay out."""
-    if importlib.util.find_spec("sqlalchemy") is None:
-        return
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-
-    # Its last step imports SQLAlchemy's asyncio part, which needs greenlet: where that is missing
-    # there are no asyncio engines, and the others are traced by then.
-    with contextlib.suppress(ImportError):
-        # It declares "< 2.1" but works with 2.1; a unit test watches both.
-        SQLAlchemyInstrumentor().instrument(skip_dep_check=True)

@@ -10,6 +10,7 @@ from moorings.contract.size import Size
 from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.service import is_sample
+from moorings.services.jaeger import Jaeger
 from moorings.target import Contained, Release, Target
 from moorings.tracing import Traces
 
@@ -61,8 +62,18 @@ class Column:
         """The deployment that the checks share; a check leaves it as it found it."""
         raise NotImplementedError
 
-    def other(self, flags: Mapping[str, object] | None = None) -> AbstractContextManager[Site]:
-        """Lend a deployment of the check's own, with these settings."""
+    def other(
+        self, flags: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Site]:
+        """Lend a deployment of the check's own, with these settings.
+
+        :param env: over the operator's own environment.
+        """
+        raise NotImplementedError
+
+    @property
+    def collector(self) -> Jaeger:
+        """The Jaeger that was started for the checks."""
         raise NotImplementedError
 
     def limit(self, check: str) -> Limit | None:
@@ -137,7 +148,7 @@ class Own(Column):
         self.has = frozenset({"runtime", "probe", "process", "deploy", "traces"})
         self.has |= {"store"} if is_sample(self._yard.plain.settings) else set()
         inside = isinstance(self._yard.plain.target, Contained)
-        self.has |= {"containers"} if inside else set()
+        self.has |= {"containers"} if inside else {"loopback"}
 
     @property
     def _yard(self) -> Yard:
@@ -186,9 +197,16 @@ class Own(Column):
         """The target of the shared one."""
         return self.site.target
 
-    def other(self, flags: Mapping[str, object] | None = None) -> AbstractContextManager[Site]:
+    def other(
+        self, flags: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Site]:
         """Lend a deployed neighbour, which is taken away after the block."""
-        return self._yard.brief(flags or {})
+        return self._yard.brief(flags or {}, env)
+
+    @property
+    def collector(self) -> Jaeger:
+        """The Jaeger that all sites of the yard send to."""
+        return self._yard.jaeger()
 
     def evidence(self) -> str:
         """Return the newest log lines of the app and of Jaeger."""

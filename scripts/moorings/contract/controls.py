@@ -144,6 +144,19 @@ CONTROLS: Mapping[str, Control] = {
     "a readiness check that traces": Control(
         Tamper(flags=_app("chatty", "broken:ready")), frozenset({"trace.probes"})
     ),
+    "an app that repeats what clients send": Control(
+        Tamper(flags=_app("careless")), frozenset({"trace.arrives", "metrics.sum", "logs.json"})
+    ),
+    "a synchronous exporter": Control(
+        Tamper(flags=_app("synchronous")), frozenset({"trace.outage"})
+    ),
+    "a sampler that takes every trace": Control(
+        Tamper(env={"OTEL_TRACES_SAMPLER": "always_on"}), frozenset({"trace.sampling"})
+    ),
+    "a Jaeger that is not there": Control(
+        Tamper(env={"OTEL_EXPORTER_JAEGER_ENDPOINT": "http://127.0.0.1:9/api/traces"}),
+        frozenset({"trace.legacy"}),
+    ),
     "text lines": Control(Tamper(flags={"server.log_format": "text"}), frozenset({"logs.json"})),
     "a registry per worker": Control(Tamper(flags=_app("own_metrics")), frozenset({"metrics.sum"})),
     "the probe app is on": Control(

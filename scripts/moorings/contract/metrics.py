@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from moorings import probe
 from moorings.contract import wire
 from moorings.contract.outcome import claim
 
 ACTIVE = "http_server_active_requests"
 ANSWERED = "http_server_request_duration_seconds_count"
+WORKERS, STARTS = "moorings_workers", "moorings_worker_starts_total"
+SENT, LOST = "otel_spans_exported_total", "otel_spans_dropped_total"
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -47,3 +50,30 @@ def total(samples: list[Sample], name: str, **labels: str) -> float:
 def active(url: str) -> float:
     """Return how many requests run now, over all workers."""
     return total(read(url), ACTIVE)
+
+
+#: The route of the requests that are counted: theirs alone.
+SLEEPS = "/_probe/sleep/<seconds>"
+
+#: Seconds within which an answer is counted whose last byte has arrived.
+NOTED = 5.0
+
+
+def counted(url: str) -> float:
+    """Return how many of the requests to sleep one answer of /metrics counts."""
+    return total(read(url), ANSWERED, http_route=SLEEPS)
+
+
+def wait_for(url: str, sent: int) -> None:
+    """Wait until so many requests to sleep are counted: their clients see the end of them first.
+
+    :raises CheckFailed: where more are counted.
+    """
+    probe.until(
+        lambda: True if counted(url) >= sent else None,
+        what=f"{sent:,} requests to be counted",
+        timeout=NOTED,
+        last=lambda: f"{counted(url):,.0f} are",
+    )
+    found = counted(url)
+    claim(found == sent, f"/metrics counts {found:,.0f} of {sent:,} requests")

@@ -21,6 +21,7 @@ NEEDS: Mapping[str, str] = {
     "probe": "the probe app, which a deployment of the check's own has",
     "process": "the target's processes and log lines on this machine",
     "containers": "a target whose processes run in containers",
+    "loopback": "a target whose processes are in the network of this machine",
     "deploy": "a deployment of its own, which it may stop (./moor check TARGET)",
     "traces": "a Jaeger to ask (--jaeger URL)",
 }

@@ -52,11 +52,21 @@ def briefly(target: Target, release: Release, timeout: float) -> None:
 class Site:
     """One deployment under its own name; deployed again and again with other settings."""
 
-    def __init__(self, yard: "Yard", name: str, flags: Mapping[str, object]) -> None:
-        """Put it together; nothing is started."""
+    def __init__(
+        self,
+        yard: "Yard",
+        name: str,
+        flags: Mapping[str, object],
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Put it together; nothing is started.
+
+        :param env: over the operator's own environment.
+        """
         self.yard = yard
         self.name = name
         self.flags = dict(flags)
+        self.env = dict(env or {})
         self.release: Release | None = None
         """What was deployed last; the working tree may have gone on since."""
         self.deployment = self._open({})
@@ -69,7 +79,7 @@ class Site:
         # A service name of its own: whose trace it is must be plain.
         made = deployments.open(
             self.yard.root,
-            {**self.yard.environ, "OTEL_SERVICE_NAME": self.name, **tamper.env},
+            {**self.yard.environ, "OTEL_SERVICE_NAME": self.name, **self.env, **tamper.env},
             {**flags, "deployment.name": self.name},
             self.yard.target,
             as_operator=tamper.as_root,
@@ -202,9 +212,11 @@ class Yard:
             self._jaeger = owner.deployment.jaeger
         return self._jaeger
 
-    def site(self, flags: Mapping[str, object] | None = None) -> Site:
+    def site(
+        self, flags: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None
+    ) -> Site:
         """Put a deployment together that is removed with the yard at the latest."""
-        site = Site(self, f"{self._prefix}{os.getpid()}-{len(self.sites) + 1}", flags or {})
+        site = Site(self, f"{self._prefix}{os.getpid()}-{len(self.sites) + 1}", flags or {}, env)
         self.sites.append(site)
         return site
 
@@ -215,9 +227,11 @@ class Yard:
         return site
 
     @contextmanager
-    def brief(self, flags: Mapping[str, object]) -> Iterator[Site]:
+    def brief(
+        self, flags: Mapping[str, object], env: Mapping[str, str] | None = None
+    ) -> Iterator[Site]:
         """Lend a deployed site that goes away at the end of the block."""
-        site = self.site({**self._traced(), **flags})
+        site = self.site({**self._traced(), **flags}, env)
         try:
             site.deploy(proof=False)
             yield site

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -89,12 +89,26 @@ class Jaeger:
         self.file.write(State(self.source.kind, self.source.what, self.settings.storage, ports))
 
     @property
+    def ports(self) -> Mapping[str, int]:
+        """The ports of the one that was started here, by what they are for."""
+        state = self.file.read()
+        return state.ports if state else {}
+
+    @property
     def otlp_endpoint(self) -> str:
         """Base address of OTLP over HTTP; empty where no spans are taken."""
         if self._elsewhere:
             return jaeger_source.otlp(self.settings)
         state = self.file.read()
         return f"http://{HOST}:{state.ports['otlp_http']}" if state else ""
+
+    @property
+    def thrift_endpoint(self) -> str:
+        """Where Jaeger's own protocol is taken over HTTP; empty where that is not known."""
+        if self._elsewhere:
+            return jaeger_source.thrift(self.settings)
+        state = self.file.read()
+        return jaeger_source.thrift_url(HOST, state.ports["thrift_http"]) if state else ""
 
     @property
     def query_url(self) -> str:
@@ -107,7 +121,9 @@ class Jaeger:
     @property
     def flags(self) -> dict[str, object]:
         """The settings by which another deployment sends its traces here."""
-        return {"jaeger.endpoint": self.otlp_endpoint, "jaeger.url": self.query_url}
+        found = {"jaeger.endpoint": self.otlp_endpoint, "jaeger.url": self.query_url}
+        thrift = self.ports.get("thrift_http")
+        return {**found, "jaeger.thrift_http_port": thrift} if thrift else {**found}
 
     @property
     def why_no_trace(self) -> str:

@@ -98,8 +98,22 @@ def otlp(settings: Settings) -> str:
     """
     if settings.endpoint:
         return _address("endpoint", settings.endpoint)
+    return f"http://{_host(settings)}:{settings.otlp_http_port}"
+
+
+def _host(settings: Settings) -> str:
     host = urlsplit(query(settings)).hostname or ""
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.otlp_http_port}"
+    return f"[{host}]" if ":" in host else host
+
+
+def thrift(settings: Settings) -> str:
+    """Return where a Jaeger that runs already takes its own protocol; empty where none is named."""
+    return thrift_url(_host(settings), settings.thrift_http_port) if settings.url else ""
+
+
+def thrift_url(host: str, port: int) -> str:
+    """Return the address for what a Jaeger exporter sends over HTTP."""
+    return f"http://{host}:{port}/api/traces"
 
 
 def query(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from runtime.clients import TRANSPORT
+from runtime.servers import refused
 from runtime.servers.drain import drain
 from runtime.servers.pool import pool
 
@@ -21,6 +22,11 @@ class Protocol(ASGIProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         TRANSPORT.set(cast(asyncio.Transport, transport))
         super().connection_made(transport)
+
+    def _send_error_response(self, status: int, *about: Any, **more: Any) -> None:
+        peer = self.transport.get_extra_info("peername") if self.transport else None
+        refused.note(status, str(peer[0]) if isinstance(peer, tuple) else "")
+        super()._send_error_response(status, *about, **more)  # type: ignore[misc]
 
 
 class Worker(gasgi.ASGIWorker):

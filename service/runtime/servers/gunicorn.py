@@ -14,6 +14,7 @@ from gunicorn import glogging, util
 from gunicorn.http import message, parser
 
 from runtime import deadline, logs, metrics, problems, settings
+from runtime.servers import refused
 from runtime.servers.drain import drain
 from runtime.servers.pool import pool
 
@@ -90,10 +91,18 @@ def post_fork(_arbiter: Any, _worker: Any) -> None:
 
 def refuse(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
     """Answer what never became a request, a header too long say, as problem JSON."""
+    refused.note(status_int, _peer(sock))
     problem = problems.make(status_int, mesg[:_DETAIL] or reason)
     head = [f"HTTP/1.1 {problem.status}", "Connection: close"]
     head += [f"{name}: {value}" for name, value in problem.headers]
     util.write_nonblock(sock, "\r\n".join([*head, "", ""]).encode("latin1") + problem.body)
+
+
+def _peer(sock: socket.socket) -> str:
+    with contextlib.suppress(OSError):
+        name = sock.getpeername()
+        return str(name[0]) if isinstance(name, tuple) else ""
+    return ""
 
 
 def pre_request(_worker: Any, request: Any) -> None:

@@ -11,7 +11,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import uwsgi  # type: ignore[import-untyped]  # only there inside the server
 
 from runtime import clients, deadline, metrics, problems, settings, tracing, wsgi
-from runtime.servers import uwsgi_http
+from runtime.servers import refused, uwsgi_http
 
 _HTTP = os.environ.get("PROTOCOL", "http") == "http"
 
@@ -21,6 +21,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     environ["wsgi.url_scheme"] = uwsgi_http.scheme(environ)
     problem = uwsgi_http.refusal(environ, _HTTP)
     if problem:
+        refused.note(int(problem.status[:3]), environ.get("REMOTE_ADDR", ""))
         return problems.answer(problem, environ, start_response)
     environ[clients.KEY] = clients.SocketClient(uwsgi.connection_fd())
     if _HTTP:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from moorings import probe
-from moorings.contract import ledger, sockets, wire
+from moorings.contract import ledger, metrics, sockets, wire
 from moorings.contract.column import Column
 from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_plan import below_400
@@ -177,6 +177,8 @@ def recycle(column: Column) -> str:
                 last=lambda: f"{len(seen.pids)} have",
             )
             report = unharmed(load)
+        # One more was sent before the load, to see how connections are kept.
+        metrics.wait_for(site.inner, report.answered + 1)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
         found = ledger.compare(reader, report.answered_ids, since=report.since)

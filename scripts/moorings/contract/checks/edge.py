@@ -1,10 +1,12 @@
 """serve.*: what clients send by mistake, by malice, or too slowly; and files."""
 
+import json
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from moorings import probe
 from moorings.contract import ambiguous, wire
 from moorings.contract.column import Column
 from moorings.contract.load_plan import loopback
@@ -72,7 +74,7 @@ def _once(seen: ambiguous.Seen) -> str:
 
 @check(
     "serve.limits",
-    proves="a header too large, too many of them, a URL too long: 4xx; nothing logged in full",
+    proves="a header too large, too many of them, a URL too long: 4xx, a line each, none in full",
     needs=["runtime", "process"],
     control="no limits of a request",
 )
@@ -88,10 +90,24 @@ def limits(column: Column) -> str:
     for name, (path, headers) in asked.items():
         answer = wire.ask(f"{column.url}{path}", headers=headers)
         claim(400 <= answer.status < 500, f"{name}: answered {answer.status}")
+    _noted(column, len(asked))
     whole = column.target.logs(100)
     claim(mark[: LONG // 4] not in whole, "a log line has the long one, or much of it")
     claim(wire.ask(f"{column.url}/healthz").status == 200, "no answer to a plain request after it")
     return f"{len(asked)} of {len(asked)} refused, none logged in full"
+
+
+def _noted(column: Column, refused: int) -> None:
+    """See that each refusal has a line, whoever refused."""
+
+    def lines() -> int:
+        said = (json.loads(line) for line in column.target.logs(100).splitlines())
+        return sum(400 <= int(line.get("status") or 0) < 500 for line in said)
+
+    probe.until(
+        lambda: True if lines() >= refused else None,
+        what=f"{refused} lines of refused requests", timeout=5, last=lambda: f"{lines()} are there",
+    )  # fmt: skip
 
 
 @check(

@@ -1,6 +1,7 @@
 """*.load, deploy.lock, trace.ledger: what clients notice of a change while they hammer."""
 
 import itertools
+import json
 import os
 import shutil
 import threading
@@ -10,16 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from moorings import probe
-from moorings.contract import ledger
+from moorings.contract import ledger, wire
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.column import Column
-from moorings.contract.hammer import ended, figure, loaded, unharmed
+from moorings.contract.hammer import SLEEPS, ended, figure, loaded, unharmed
 from moorings.contract.load_releases import Succession
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import BETWEEN
+from moorings.contract.spans import context
 from moorings.errors import LockedError
+
+#: What a gateway's lines name as their logger.
+GATEWAY = "gateway"
 
 OTHER: dict[str, object] = {"app.dir": str(APPS / "second"), "app.app": "second:app"}
 
@@ -36,10 +41,12 @@ def reload_load(column: Column) -> str:
     numbers = itertools.islice(itertools.cycle((3, 4, 2)), max(3, size.cycles))
     with column.other() as site, loaded(site, size) as load:
         for workers in numbers:
-            site.reload({"server.workers": workers})
+            site.reload({"server.workers": workers, "server.log_level": "error"})
             load.wait(BETWEEN)
             _has_workers(site, workers)
-        return figure(unharmed(load))
+        report = unharmed(load)
+        _logs_errors_only(site)
+        return figure(report)
 
 
 def _has_workers(site: Site, wanted: int) -> None:
@@ -48,6 +55,19 @@ def _has_workers(site: Site, wanted: int) -> None:
 
     probe.until(lambda: True if count() == wanted else None, what=f"{wanted} workers",
                 timeout=15, last=lambda: str(count()))  # fmt: skip
+
+
+def _logs_errors_only(site: Site) -> None:
+    """See that a request has no line any more, and that one that fails still has its traceback."""
+    quiet, failed = (context(wire.ask(site.url + path))[0] for path in (SLEEPS, "/_probe/crash"))
+    probe.until(lambda: failed in _traces(site) or None, what="the line of an error", timeout=5)
+    claim(quiet not in _traces(site), "a request has a line, and only errors are to be logged")
+
+
+def _traces(site: Site) -> set[str]:
+    """Return the traces that the app's newest lines name; a gateway has lines of its own."""
+    lines = map(json.loads, site.logs().splitlines())
+    return {line.get("trace_id", "") for line in lines if line.get("logger") != GATEWAY}
 
 
 @check(

@@ -1,12 +1,15 @@
 """trace.*, logs.*, metrics.*: what an operator sees of a request afterwards."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from moorings import probe
 from moorings.contract import metrics, smoke, wire, workers
+from moorings.contract.checks.load import GATEWAY
 from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
@@ -15,11 +18,8 @@ from moorings.contract.spans import Caller, asked, context, stored
 from moorings.contract.wire import Answer
 from moorings.tracing import Span
 
-#: What a gateway's lines name as their logger.
-GATEWAY = "gateway"
-
-#: Seconds within which an answer is counted whose last byte has arrived.
-NOTED = 2.0
+#: Seconds within which a killed worker has a successor.
+BACK = 30.0
 
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 
@@ -38,6 +38,7 @@ def arrives(column: Column) -> str:
     _, span = stored(column, answer)
     took = time.monotonic() - began
     _describes(column, span, answer)
+    _bounded(column, answer, span)
     return f"in Jaeger after {took:.1f} s, as {span.operation}"
 
 
@@ -63,6 +64,20 @@ def _describes(column: Column, span: Span, answer: Answer) -> None:
     wanted = ("process.pid",) if answer.status == 404 else ("http.route", "process.pid")
     missing = [name for name in wanted if not tags.get(name)]
     claim(not missing, f"the span does not say {', '.join(missing)}", answer)
+    name = " ".join(filter(None, (answer.method, tags.get("http.route"))))
+    claim(span.operation == name, f"the span is called {span.operation}, not {name}", answer)
+
+
+def _bounded(column: Column, answer: Answer, span: Span) -> None:
+    """See that what clients invent makes no new names: of paths with numbers, and unknown ones."""
+    if "probe" not in column.has:
+        return
+    claim("<int:code>" in span.operation, f"the span is called {span.operation}", answer)
+    unknown = asked(column, f"/{Caller().trace_id}")
+    _, span = stored(column, unknown)
+    known = "" if span.tags.get("http.route") is None else f" with route {span.tags['http.route']}"
+    name = f"{span.operation}{known}"
+    claim(name == "GET", f"the span of an unknown path is called {name}", unknown)
 
 
 def _deployed(column: Column) -> tuple[str, str]:
@@ -249,31 +264,49 @@ def _parsed(line: str) -> dict[str, Any]:
 
 @check(
     "metrics.sum",
-    proves="the counters over all workers equal the requests sent; no stale gauges",
+    proves="the workers' sums equal the requests sent, after SIGKILL and deploy; no stale gauges",
     needs=["probe", "deploy", "process"],
     control="a registry per worker",
 )
 def metrics_sum(column: Column) -> str:
-    """Ask every worker, then read the sums as often as it takes to meet every worker."""
+    """Ask every worker, kill one, ask its successor, deploy; read the sums from all of them."""
     with column.other() as site:
         count = workers.count(site)
-        _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
-        # An answer is counted at its end, which its client may see before the server has noted it.
-        probe.until(
-            lambda: True if _slept(site) >= sent else None,
-            what=f"{sent} requests to be counted",
-            timeout=NOTED,
-            last=lambda: f"{_slept(site):.0f} are",
-        )
-        for _ in range(5 * count):
-            counted = _slept(site)
-            claim(counted == sent, f"/metrics counts {counted:.0f} of {sent} requests")
-        gauge = metrics.active(site.inner)
-    claim(gauge == 0, f"{gauge:.0f} requests are said to run, none does")
-    return f"{counted:.0f} counted of {sent} sent to {count} workers, 0 running"
+        found, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
+        _adds_up(site, sent, count)
+        killed = min(found)
+        os.kill(killed, signal.SIGKILL)
+        probe.until(lambda: _succeeded(site, killed, count), what="another worker", timeout=BACK)
+        sent += workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)[1]
+        _adds_up(site, sent, count)
+        samples = metrics.read(site.inner)
+        started = metrics.total(samples, metrics.STARTS)
+        wrong = f"{started:.0f} workers are said to have started, not {count + 1}"
+        claim(started == count + 1, wrong)
+        # The next release counts from 0: what both have counted is what was sent.
+        site.deploy({"server.threads": 5}, proof=False)
+        new = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)[1]
+        _adds_up(site, new, count)
+    return (f"{sent} counted of {sent} sent to {count} workers, one of them killed, and {new} of "
+            f"{new} by the next release; 0 running")  # fmt: skip
 
 
-def _slept(site: Site) -> float:
-    """Return how many of the check's own requests one answer of /metrics counts."""
-    route = {"http_route": "/_probe/sleep/<seconds>"}
-    return metrics.total(metrics.read(site.inner), metrics.ANSWERED, **route)
+def _adds_up(site: Site, sent: int, count: int) -> None:
+    """Read the sums as often as it takes to meet every worker."""
+    metrics.wait_for(site.inner, sent)
+    for _ in range(5 * count):
+        found = metrics.counted(site.inner)
+        claim(found == sent, f"/metrics counts {found:.0f} of {sent} requests")
+    samples = metrics.read(site.inner)
+    running, there = (metrics.total(samples, name) for name in (metrics.ACTIVE, metrics.WORKERS))
+    claim(running == 0, f"{running:.0f} requests are said to run, none does")
+    claim(there == count, f"{there:.0f} workers are said to run, {count} do")
+
+
+def _succeeded(site: Site, killed: int, count: int) -> bool | None:
+    """Tell whether there are as many workers as before, of which each has its metrics."""
+    now = {int(one.id) for one in site.target.instances() if one.role == "worker"}
+    if killed in now or len(now) < count:
+        return None
+    there = metrics.total(metrics.read(site.inner), metrics.WORKERS)
+    return True if there == count else None

@@ -16,9 +16,9 @@ def read(tmp_path: Path, environ: dict[str, str] | None = None, **flags: object)
     return settings.load(tmp_path, environ or {}, {**state, **keys}, targets.sections())
 
 
-def environment(made: Settings, otlp: str = "") -> dict[str, str]:
+def environment(made: Settings, otlp: str = "", thrift: str = "") -> dict[str, str]:
     release = Release("v1", "commit")
-    return service.environment(made, layout.of(made), release, "column", otlp)
+    return service.environment(made, layout.of(made), release, "column", otlp, thrift=thrift)
 
 
 def test_the_sample_has_its_own_readiness_and_database(tmp_path: Path) -> None:
@@ -58,6 +58,31 @@ def test_the_collector_is_where_the_deployment_says(tmp_path: Path) -> None:
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:1"
     assert env["OTEL_SERVICE_NAME"] == "shop"
     assert "OTEL_TRACES_EXPORTER" not in env
+
+
+THRIFT = "http://127.0.0.1:2/api/traces"
+
+
+def test_the_jaeger_exporter_sends_to_the_same_collector(tmp_path: Path) -> None:
+    made = read(tmp_path, jaeger__exporter="jaeger")
+    env = environment(made, "http://127.0.0.1:1", THRIFT)
+    assert env["OTEL_TRACES_EXPORTER"] == "jaeger"
+    assert env["OTEL_EXPORTER_JAEGER_ENDPOINT"] == THRIFT
+    assert service.is_legacy(made)
+    assert service.traces_off(made) == ""
+
+
+def test_an_agent_that_the_operator_names_is_sent_to(tmp_path: Path) -> None:
+    theirs = {"OTEL_EXPORTER_JAEGER_AGENT_HOST": "agent"}
+    env = environment(read(tmp_path, theirs, jaeger__exporter="jaeger"), "", THRIFT)
+    assert env["OTEL_EXPORTER_JAEGER_AGENT_HOST"] == "agent"
+    assert "OTEL_EXPORTER_JAEGER_ENDPOINT" not in env
+
+
+def test_the_standard_variable_chooses_the_exporter_too(tmp_path: Path) -> None:
+    made = read(tmp_path, {"OTEL_TRACES_EXPORTER": "console"})
+    assert environment(made, "http://127.0.0.1:1")["OTEL_TRACES_EXPORTER"] == "console"
+    assert service.traces_off(made) == "jaeger.exporter is console"
 
 
 def test_the_env_file_is_read_but_does_not_override_the_release(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ def test_a_standard_variable_means_its_setting(tmp_path: Path) -> None:
         ("[server]\ntimeout = 30", {}, {}, "server.deadline: should be less than server.timeout"),
         ("[server]\nprobe = 'maybe'", {}, {}, "server.probe: should be true or false"),
         ("[server]\nlog_format = 'xml'", {}, {}, "should be one of json, text"),
+        ("", {"OTEL_TRACES_EXPORTER": "otlp,jager"}, {}, "not 'jager'; did you mean jaeger?"),
         ("workers = 1", {}, {}, "workers: should be a section"),
         ("[server", {}, {}, "moor.toml: "),
         ("", {"MOOR_SERVER_THREADS": "0"}, {}, "should be 1 or more, not '0'"),

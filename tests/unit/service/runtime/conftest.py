@@ -18,6 +18,9 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -53,10 +56,24 @@ class Collector(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Receive)
         self.spans: list[Any] = []
         self.resources: list[dict[str, Any]] = []
+        self.points: dict[tuple[str, str], list[Any]] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def names(self) -> list[str]:
         return [span.name for span in self.spans]
+
+    def measured(self, body: bytes) -> None:
+        """Keep the newest points of each worker, by metric."""
+        for group in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            worker = attributes(group.resource)["service.instance.id"]
+            for scope in group.scope_metrics:
+                for metric in scope.metrics:
+                    data = getattr(metric, str(metric.WhichOneof("data")))
+                    self.points[worker, metric.name] = list(data.data_points)
+
+    def of(self, name: str) -> list[Any]:
+        """Return the points of a metric, of all workers."""
+        return [point for key, found in self.points.items() if key[1] == name for point in found]
 
     def named(self, name: str) -> Any:
         return until(
@@ -69,6 +86,9 @@ class _Receive(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/metrics"):
+            self.server.measured(body)
+            body = b""
         for group in ExportTraceServiceRequest.FromString(body).resource_spans:
             self.server.resources.append(attributes(group.resource))
             for scope in group.scope_spans:

@@ -103,6 +103,16 @@ def test_metrics_name_the_build() -> None:
     assert 'otel_spans_dropped_total{reason="queue_full"} 0.0' in response.text
 
 
+def test_metrics_come_in_the_form_that_is_accepted() -> None:
+    client = health()
+    plain = client.get("/metrics", headers={"Accept": "*/*"})
+    assert plain.content_type.startswith("text/plain; version=")
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+    newer = client.get("/metrics", headers={"Accept": accept})
+    assert newer.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert newer.text.endswith("# EOF\n")
+
+
 def test_the_prefix_moves_all_four() -> None:
     client = health(health_prefix="/ops")
     assert client.get("/healthz").text == "the app"

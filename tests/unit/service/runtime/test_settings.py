@@ -24,6 +24,14 @@ def test_no_exporter_is_an_empty_list() -> None:
     )
 
 
+def test_the_protocol_of_traces_wins() -> None:
+    both = {
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
+    }
+    assert settings.read(both).otlp_protocol == "grpc"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
@@ -36,13 +44,13 @@ def test_no_exporter_is_an_empty_list() -> None:
         ("HEALTH_PREFIX", "ops", "HEALTH_PREFIX: should begin with '/', not 'ops'"),
         (
             "OTEL_TRACES_EXPORTER",
-            "jaeger",
-            "OTEL_TRACES_EXPORTER: should be one of otlp, console, none, not 'jaeger'",
+            "zipkin",
+            "OTEL_TRACES_EXPORTER: should be one of otlp, jaeger, console, none, not 'zipkin'",
         ),
         (
             "OTEL_EXPORTER_OTLP_PROTOCOL",
-            "grpc",
-            "OTEL_EXPORTER_OTLP_PROTOCOL: should be http/protobuf, not 'grpc'",
+            "http/json",
+            "OTEL_EXPORTER_OTLP_PROTOCOL: should be one of http/protobuf, grpc, not 'http/json'",
         ),
     ],
 )

@@ -93,6 +93,23 @@ def test_lost_spans_are_counted(
     assert sum(lost) == 600
 
 
+class Raising(SpanExporter):
+    """Raises where others return a failure, as the Jaeger exporter does."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        raise ConnectionRefusedError
+
+
+def test_spans_that_an_exporter_raises_for_are_lost_too(
+    metrics: Metrics, registry: CollectorRegistry
+) -> None:
+    spans: list[Any] = [object(), object()]
+    assert tracing.Ledger(Raising(), metrics).export(spans) is SpanExportResult.FAILURE
+    assert (
+        'otel_spans_dropped_total{reason="export_failed"} 2.0' in generate_latest(registry).decode()
+    )
+
+
 def test_a_collector_that_hangs_does_not_hold_the_exit(metrics: Metrics) -> None:
     provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
     ledger = tracing.Ledger(Stuck(20), metrics)

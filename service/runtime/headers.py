@@ -1,0 +1,42 @@
+"""Headers of requests that the operator wants on the spans, and those that nobody gets."""
+
+import re
+from wsgiref.types import WSGIEnvironment
+
+from runtime.conventions import header_key
+
+VARIABLE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST"
+# They let their reader act for the client, whatever a list says.
+_NEVER = re.compile("cookie|authorization|proxy-authorization|.*(token|secret|api-?key).*")
+# Clients choose these texts: longer ones are cut.
+_LONGEST = 256
+
+
+class Capture:
+    """The headers of a list of names or regular expressions, with commas between them."""
+
+    def __init__(self, wanted: str) -> None:
+        names = [name.strip().lower() for name in wanted.split(",") if name.strip()]
+        plain = [name for name in names if re.fullmatch(r"[\w-]+", name)]
+        self._plain = {name: header_key(name) for name in plain if not _NEVER.fullmatch(name)}
+        others = [f"(?:{name})" for name in names if name not in plain]
+        self._pattern = re.compile("|".join(others)) if others else None
+
+    def __bool__(self) -> bool:
+        return bool(self._plain or self._pattern)
+
+    def of(self, environ: WSGIEnvironment) -> dict[str, tuple[str]]:
+        """Return the attributes of a request."""
+        found = {name: environ[key] for name, key in self._plain.items() if key in environ}
+        if self._pattern:
+            found |= self._matching(environ)
+        return {f"http.request.header.{name}": (text[:_LONGEST],) for name, text in found.items()}
+
+    def _matching(self, environ: WSGIEnvironment) -> dict[str, str]:
+        sent = {key[5:]: value for key, value in environ.items() if key.startswith("HTTP_")}
+        named = {key.lower().replace("_", "-"): value for key, value in sent.items()}
+        return {name: value for name, value in named.items() if self._wanted(name)}
+
+    def _wanted(self, name: str) -> bool:
+        wanted = self._pattern is not None and self._pattern.fullmatch(name) is not None
+        return wanted and not _NEVER.fullmatch(name)

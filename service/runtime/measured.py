@@ -1,0 +1,76 @@
+"""The same metrics by OTLP, where OTEL_METRICS_EXPORTER asks for it: each worker sends its own."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics as api
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk.resources import Resource
+
+from runtime.metrics import BOUNDS, Metrics
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics import MeterProvider
+
+_UNIT = "{request}"
+
+
+def start(settings: Settings, metrics: Metrics, resource: Resource) -> "MeterProvider | None":
+    """Set the process's meter provider up, if it is wanted; the app's own meters use it too."""
+    if not settings.otel_metrics_exporter:
+        return None
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+    provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
+    api.set_meter_provider(provider)
+    _mirror(provider.get_meter("moorings.runtime", settings.release), metrics)
+    return provider
+
+
+def _mirror(meter: Meter, metrics: Metrics) -> None:
+    duration = meter.create_histogram(
+        "http.server.request.duration",
+        unit="s",
+        description="Duration of HTTP server requests.",
+        explicit_bucket_boundaries_advisory=BOUNDS,
+    )
+
+    def observe(method: str, route: str, status: int, seconds: float) -> None:
+        about: dict[str, str | int] = {"http.request.method": method}
+        about["http.response.status_code"] = status
+        if route:
+            about["http.route"] = route
+        duration.record(seconds, about)
+
+    metrics.also = observe
+    for make, name, unit, source in (
+        (meter.create_observable_up_down_counter, "http.server.active_requests", _UNIT,
+         metrics.active),
+        (meter.create_observable_up_down_counter, "db.client.connection.count", "{connection}",
+         metrics.connections),
+        (meter.create_observable_counter, "otel.spans.exported", "{span}", metrics.exported),
+        (meter.create_observable_counter, "otel.spans.dropped", "{span}", metrics.dropped),
+    ):  # fmt: skip
+        make(name, callbacks=[_reading(source)], unit=unit)
+
+
+def _reading(source: Any) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    """Return what reads a metric of Prometheus, as far as this process has counted it."""
+
+    def read(_options: CallbackOptions) -> Iterable[Observation]:
+        for family in source.collect():
+            for sample in family.samples:
+                if not sample.name.endswith("_created"):
+                    yield Observation(sample.value, _named(sample.labels))
+
+    return read
+
+
+def _named(labels: dict[str, str]) -> dict[str, str]:
+    """Return labels by the names of the conventions, which have dots."""
+    return {name.replace("db_client_connection_", "db.client.connection."): value
+            for name, value in labels.items()}  # fmt: skip

@@ -1,0 +1,94 @@
+import json
+import logging
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
+
+from runtime import exporters
+from runtime.settings import SettingError, Settings
+
+JAEGER = "opentelemetry.exporter.jaeger.thrift"
+GRPC = "opentelemetry.exporter.otlp.proto.grpc.trace_exporter"
+
+
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the packages of the optional exporters, where they are installed."""
+    for module in (JAEGER, GRPC):
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+def test_otlp_goes_by_http() -> None:
+    exporter = exporters.make("otlp", Settings())
+    assert type(exporter).__module__.startswith("opentelemetry.exporter.otlp.proto.http")
+    exporter.shutdown()
+
+
+def test_the_console_has_one_line_a_span(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporters.make("console", Settings())))
+    provider.get_tracer("test").start_span("work").end()
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["name"] == "work"
+
+
+@pytest.mark.usefixtures("missing")
+@pytest.mark.parametrize(
+    ("name", "protocol", "words"),
+    [
+        ("jaeger", "http/protobuf", "service/requirements/legacy-jaeger.txt"),
+        ("otlp", "grpc", "opentelemetry-exporter-otlp-proto-grpc"),
+    ],
+)
+def test_a_missing_package_is_named(name: str, protocol: str, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        exporters.make(name, Settings(otlp_protocol=protocol))
+
+
+def test_grpc_is_taken_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = object()
+    monkeypatch.setitem(sys.modules, GRPC, SimpleNamespace(OTLPSpanExporter=lambda: made))
+    with caplog.at_level(logging.WARNING):
+        assert exporters.make("otlp", Settings(otlp_protocol="grpc")) is made
+    assert "fork" in caplog.text
+    assert "gevent" in caplog.text
+
+
+class Thrift:
+    """Says that it has sent a batch, whatever was answered, as the Jaeger exporter does."""
+
+    def __init__(self, code: int | None) -> None:
+        transport = SimpleNamespace(code=code)
+        self._collector_http_client: Any = (
+            None if code is None else SimpleNamespace(http_transport=transport)
+        )
+
+    def export(self, _spans: Any) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (202, SpanExportResult.SUCCESS),
+        (503, SpanExportResult.FAILURE),
+        (None, SpanExportResult.SUCCESS),
+    ],
+)
+def test_what_jaeger_refuses_is_not_exported(code: int | None, result: SpanExportResult) -> None:
+    assert exporters.Answered(Thrift(code)).export([]) is result
+
+
+def test_jaeger_splits_what_is_too_large_for_a_datagram(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = "OTEL_EXPORTER_JAEGER_AGENT_SPLIT_OVERSIZED_BATCHES"
+    monkeypatch.setenv(split, "")
+    monkeypatch.delenv(split)
+    monkeypatch.setitem(sys.modules, JAEGER, SimpleNamespace(JaegerExporter=lambda: Thrift(202)))
+    exporters.make("jaeger", Settings())
+    assert exporters.os.environ[split] == "true"

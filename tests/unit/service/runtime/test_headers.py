@@ -1,0 +1,47 @@
+import pytest
+
+from runtime.headers import VARIABLE, Capture
+
+ENVIRON = {
+    "HTTP_X_TENANT": "fruit",
+    "HTTP_X_PLAN": "p" * 500,
+    "HTTP_COOKIE": "session=hush",
+    "HTTP_AUTHORIZATION": "Bearer hush",
+    "HTTP_X_API_KEY": "hush",
+    "PATH_INFO": "/",
+}
+
+
+def test_nothing_is_captured_unless_it_is_wanted() -> None:
+    assert not Capture("")
+    assert Capture("").of(ENVIRON) == {}
+
+
+def test_named_headers_are_captured_and_long_ones_cut() -> None:
+    found = Capture("X-Tenant, x-plan,missing").of(ENVIRON)
+    assert found == {
+        "http.request.header.x-tenant": ("fruit",),
+        "http.request.header.x-plan": ("p" * 256,),
+    }
+
+
+@pytest.mark.parametrize("wanted", ["cookie,authorization,x-api-key", ".*", "(?i:COOKIE|auth.*)"])
+def test_what_lets_its_reader_act_for_the_client_never_is(wanted: str) -> None:
+    assert "hush" not in str(Capture(wanted).of(ENVIRON))
+
+
+def test_a_pattern_finds_what_it_matches() -> None:
+    assert Capture("x-t.*").of(ENVIRON) == {"http.request.header.x-tenant": ("fruit",)}
+
+
+def app(_environ, start_response):  # type: ignore[no-untyped-def]
+    start_response("200 OK", [])
+    return [b""]
+
+
+def test_they_are_on_the_span(layer, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv(VARIABLE, "x-tenant")
+    layer.ask(app, "/", headers={"X-Tenant": "fruit", "Cookie": "hush"})
+    (span,) = layer.spans()
+    assert span.attributes["http.request.header.x-tenant"] == ("fruit",)
+    assert "hush" not in span.to_json()

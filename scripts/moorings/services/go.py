@@ -7,19 +7,24 @@ from pathlib import Path
 
 from moorings.runner import Runner
 
-#: What the modules that are built here ask for in their go.mod.
-OLDEST = (1, 24, 6)
-
 
 def cache(root: str, home: Path) -> Path:
     """Return moorings' folder in the user's cache: ``$XDG_CACHE_HOME``, else ``~/.cache``."""
     return (Path(root) if root else home / ".cache") / "moorings"
 
 
-def on_path(runner: Runner) -> str:
+def asked(folder: Path) -> tuple[int, ...]:
+    """Return the oldest version that the go.mod of a folder asks for; empty: any."""
+    file = folder / "go.mod"
+    found = re.search(r"^go (\d[\d.]*)$", file.read_text() if file.exists() else "", re.MULTILINE)
+    return tuple(int(part) for part in found[1].split(".")) if found else ()
+
+
+def on_path(runner: Runner, oldest: tuple[int, ...]) -> str:
     """Return the machine's own `go`; empty where there is none, or one that is too old."""
     own = shutil.which("go")
-    return own if own and version(runner, own) >= OLDEST else ""
+    said = version(runner, own) if own else ()
+    return own if own and said and said >= oldest else ""
 
 
 def version(runner: Runner, go: str) -> tuple[int, ...]:

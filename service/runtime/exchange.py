@@ -13,9 +13,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
-from opentelemetry.trace import SpanKind
 
-from runtime import clients, conventions, frameworks, problems, records
+from runtime import clients, conventions, frameworks, problems, records, spans
 from runtime.records import Signals
 
 KEY = "moorings.exchange"
@@ -26,9 +25,9 @@ class Exchange:
     """One request and its answer, from the first byte to close()."""
 
     __slots__ = (
-        "_body", "_context", "_head", "_headers", "_pieces", "_respond", "_signals", "_started",
-        "_status", "_watch", "_watched", "address", "bytes", "complete", "error", "finished",
-        "method", "path", "route", "span", "status", "trace_id",
+        "_body", "_context", "_environ", "_head", "_headers", "_pieces", "_respond", "_signals",
+        "_started", "_status", "_watch", "address", "bytes", "complete", "error", "finished",
+        "method", "path", "route", "span", "span_id", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -37,6 +36,7 @@ class Exchange:
         self._started = time.perf_counter()
         self._signals = signals
         self._respond = start_response
+        self._environ = environ
         self._body: Iterable[bytes] = ()
         self._pieces: Iterator[bytes] = iter(())
         self._status = ""
@@ -54,26 +54,30 @@ class Exchange:
         # Only where a cut can be said is there something to watch.
         self._watch = signals.watch if client else None
         if self._watch and client:
-            self._watched = environ
             self._watch.enter(self, client)
 
     def _begin(self, environ: WSGIEnvironment) -> None:
         signals = self._signals
-        signals.metrics.active.inc()
+        signals.metrics.begin()
         parent = contexts.Context()
-        if any(key in environ for key in signals.headers):
-            parent = propagate.extract(environ, parent, conventions.GETTER)
-        self.span = signals.tracer.start_span(
+        for key in signals.headers:
+            if key in environ:
+                parent = propagate.extract(environ, parent, conventions.GETTER)
+                break
+        self.span = spans.begin(
+            signals.tracer,
             self.method,
             parent,
-            SpanKind.SERVER,
-            conventions.attributes(environ, self.method, self.path, signals.server),
+            lambda: conventions.attributes(environ, self.method, self.path, signals.server),
         )
         if signals.captured and self.span.is_recording():
             self.span.set_attributes(signals.captured.of(environ))
         self._context = trace.set_span_in_context(self.span, parent)
         context = self.span.get_span_context()
-        self.trace_id = trace.format_trace_id(context.trace_id) if context.is_valid else ""
+        self.trace_id = self.span_id = ""
+        if context.is_valid:
+            self.trace_id = f"{context.trace_id:032x}"
+            self.span_id = f"{context.span_id:016x}"
         environ[problems.TRACE_ID] = self.trace_id
         environ[KEY] = self
 
@@ -108,7 +112,7 @@ class Exchange:
         self._status, self._headers = status, headers
         self.status = int(status[:3])
         # Flask forgets the route when it leaves the request, which is before the first piece.
-        self.route = frameworks.route()
+        self.route = frameworks.route(self._environ)
         return self._write
 
     def _write(self, data: bytes, /) -> object:
@@ -139,9 +143,8 @@ class Exchange:
     def _traceresponse(self) -> list[tuple[str, str]]:
         if not self.trace_id:
             return []
-        context = self.span.get_span_context()
-        span_id = trace.format_span_id(context.span_id)
-        return [("traceresponse", f"00-{self.trace_id}-{span_id}-{context.trace_flags:02x}")]
+        flags = self.span.get_span_context().trace_flags
+        return [("traceresponse", f"00-{self.trace_id}-{self.span_id}-{flags:02x}")]
 
     def __iter__(self) -> "Exchange":
         return self
@@ -210,10 +213,13 @@ class Exchange:
         cut = self._watch and not self._watch.leave(self)
         if not cut and not self.finished:
             self._record()
+        # The environment names this object: left so, all of a request would be the garbage
+        # collector's to find.
+        self._environ, self._body, self._pieces = {}, (), iter(())
 
     def look(self) -> None:
         """Note the route, which the app forgets when it is left."""
-        self.route = self.route or frameworks.route_seen_from_outside(self._watched)
+        self.route = self.route or frameworks.route_seen_from_outside(self._environ)
 
     def cut(self, seconds: int) -> problems.Problem | None:
         """End a request that runs too long, from another thread; its own finds it ended.
@@ -236,7 +242,6 @@ class Exchange:
     def _record(self) -> None:
         self.finished = True
         seconds = time.perf_counter() - self._started
-        self._signals.metrics.active.dec()
-        self._signals.metrics.observe(self.method, self.route, self.status, seconds)
+        self._signals.metrics.end(self.method, self.route, self.status, seconds)
         records.end_span(self)
         records.write_line(self, self._signals.lines, seconds)

@@ -11,6 +11,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
 
+from runtime import otlp
 from runtime.settings import SettingError, Settings
 
 _GRPC = (
@@ -37,6 +38,7 @@ def _line(span: ReadableSpan) -> str:
 def _over_http() -> SpanExporter:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+    otlp.use()
     return OTLPSpanExporter()
 
 
@@ -64,6 +66,12 @@ def _jaeger() -> SpanExporter:
         # Who chose it knows that it is deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         return Answered(module.JaegerExporter())
+
+
+def takes_light(exporter: SpanExporter) -> bool:
+    """Return whether an exporter encodes by the runtime's encoder, which knows light spans."""
+    module = type(exporter).__module__
+    return module == otlp.EXPORTER and otlp.is_used()
 
 
 def _import(module: str, missing: str) -> Any:

@@ -4,8 +4,12 @@ import sys
 from wsgiref.types import WSGIEnvironment
 
 
-def route() -> str:
+def route(environ: WSGIEnvironment) -> str:
     """Return the rule that Flask matched, or nothing where another framework answers."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    if rule is not None:
+        return str(rule.rule)
+    # A layer of the app may have handed another environment on.
     flask = sys.modules.get("flask")
     if flask is None or not flask.has_request_context():
         return ""

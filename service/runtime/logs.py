@@ -1,51 +1,87 @@
 """One line for each event on stdout: JSON for machines, text on a terminal, traces' ids in both."""
 
-import contextlib
+import atexit
 import json
 import logging
 import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from opentelemetry import trace
 
 from runtime.settings import Settings
+from runtime.writer import Writer
 
 # A URL's password and an Authorization header's value, wherever a message quotes them.
 _SECRET = re.compile(r"(://[^\s:/@]*:)[^\s@/]+(?=@)|(\b(?:Bearer|Basic)\s+)[\w.~+/=-]+", re.I)
 _QUIET_SECONDS = 60.0
+# What says that something is wrong is not kept back: it may be a process's last word.
+_PATIENT = ("debug", "info")
+_quoted = json.encoder.encode_basestring_ascii
+# A bool is neither of them, and no duration is infinite.
+_ENCODERS: dict[type, Callable[[Any], str]] = {str: _quoted, int: repr, float: repr}
 _COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 
 
 class Lines:
-    """The stream: shared by all processes of a server, so each line is one write."""
+    """The stream: shared by all processes of a server, so no write ends within a line."""
 
-    def __init__(self, settings: Settings, descriptor: int = 1) -> None:
-        self._descriptor = descriptor
+    def __init__(self, settings: Settings, descriptor: int = 1, at_once: bool = True) -> None:
+        self._writer = Writer(descriptor)
+        self._at_once = at_once
         self._text = _is_text(settings.log_format, descriptor)
         self._release = settings.release
+        self._second = ("", 0)
         self.level = logging.getLevelNamesMapping()[settings.log_level.upper()]
 
     def write(self, seconds: float, level: str, fields: dict[str, Any]) -> None:
         """Write one event; `seconds` since the epoch, fields that are empty are left out."""
-        context = trace.get_current_span().get_span_context()
-        if context.is_valid and "trace_id" not in fields:
-            fields["trace_id"] = trace.format_trace_id(context.trace_id)
-            fields["span_id"] = trace.format_span_id(context.span_id)
-        moment = datetime.fromtimestamp(seconds, UTC)
-        line = _text(moment, level, fields) if self._text else self._json(moment, level, fields)
-        # There is nobody to tell that the reader of the log has gone.
-        with contextlib.suppress(OSError):
-            os.write(self._descriptor, line.encode())
+        if "trace_id" not in fields:
+            fields |= _ids()
+        if self._text:
+            moment = datetime.fromtimestamp(seconds, UTC)
+            self._writer.now(_text(moment, level, fields).encode())
+        elif self._at_once or level not in _PATIENT:
+            self._writer.now(self._json(seconds, level, fields))
+        else:
+            self._writer.later(self._json(seconds, level, fields))
 
-    def _json(self, moment: datetime, level: str, fields: dict[str, Any]) -> str:
-        stamp = moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-        line = {"time": stamp, "level": level, **fields}
-        line |= {"release": self._release, "pid": os.getpid()}
-        return json.dumps({key: value for key, value in line.items() if value != ""}) + "\n"
+    def _json(self, seconds: float, level: str, fields: dict[str, Any]) -> bytes:
+        """Put a line together, which json.dumps does at three times the cost."""
+        parts = [f'{{"time": "{self._stamp(seconds)}", "level": {_quoted(level)}']
+        for key, value in fields.items():
+            if value == "":
+                continue
+            encode = _ENCODERS.get(type(value), json.dumps)
+            parts.append(f'"{key}": {encode(value)}')
+        parts.append(f'"release": {_quoted(self._release)}, "pid": {os.getpid()}}}\n')
+        return ", ".join(parts).encode()
+
+    def _stamp(self, seconds: float) -> str:
+        whole = int(seconds)
+        text, second = self._second
+        if second != whole:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+            self._second = (text, whole)
+        return f"{text}.{int(seconds % 1 * 1000):03}Z"
+
+    def close(self) -> None:
+        """Write what waits; from now on nothing does."""
+        self._writer.close()
+
+
+def _ids() -> dict[str, str]:
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return {}
+    return {
+        "trace_id": trace.format_trace_id(context.trace_id),
+        "span_id": trace.format_span_id(context.span_id),
+    }
 
 
 class Handler(logging.Handler):
@@ -81,16 +117,25 @@ class Quiet(logging.Filter):
 
 
 _FORMATTER = logging.Formatter()
+_open: list[Lines] = []
 _last: dict[tuple[str, str], float] = {}
 
 
 def configure(settings: Settings) -> Lines:
     """Send everything that is logged in this process to stdout; returns the stream."""
-    lines = Lines(settings)
+    lines = Lines(settings, at_once=False)
+    atexit.register(lines.close)
+    _open.append(lines)
     logging.root.handlers[:] = [handler(lines)]
     logging.root.setLevel(lines.level)
     logging.captureWarnings(True)
     return lines
+
+
+def flush() -> None:
+    """Write the lines that wait, as the process ends."""
+    for lines in _open:
+        lines.close()
 
 
 def handler(lines: Lines) -> Handler:

@@ -2,15 +2,17 @@
 
 import fcntl
 import os
+import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runtime import backlog
+from runtime import backlog, cells
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Histogram
 
 # The bounds that OpenTelemetry's HTTP conventions advise, in seconds.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -92,19 +94,42 @@ class Metrics:
             registry=registry,
         )
         build.labels(settings.release, settings.commit, settings.server).set(1)
-        self._timers: dict[tuple[str, str, int], Histogram] = {}
+        self._lock = threading.Lock()
+        self._active = cells.of_gauge(self.active)
+        self._timers: dict[tuple[str, str, int], _Timer] = {}
         self.also: Callable[[str, str, int, float], None] | None = None
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one answered request."""
+    def begin(self) -> None:
+        """Count a request among those that are being answered."""
+        if self._active is None:
+            self.active.inc()
+            return
+        with self._lock:
+            self._active.add(1)
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that has been answered."""
+        timer = self._timer(method, route, status)
+        if self._active is None or timer.cells is None:
+            self.active.dec()
+            timer.child.observe(seconds)
+        else:
+            total, buckets = timer.cells
+            with self._lock:
+                self._active.add(-1)
+                total.add(seconds)
+                buckets[bisect_left(BOUNDS, seconds)].add(1)
+        if self.also:
+            self.also(method, route, status, seconds)
+
+    def _timer(self, method: str, route: str, status: int) -> "_Timer":
         key = (method, route, status)
         timer = self._timers.get(key)
         if timer is None:
             # Looking a child up by its labels costs more than observing it.
-            timer = self._timers[key] = self.duration.labels(method, route, str(status))
-        timer.observe(seconds)
-        if self.also:
-            self.also(method, route, status, seconds)
+            child = self.duration.labels(method, route, str(status))
+            timer = self._timers[key] = _Timer(child, cells.of_histogram(child))
+        return timer
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the sums over all workers as the client accepts them, and their media type."""
@@ -129,6 +154,11 @@ class Metrics:
             files = sums.of_the_living(self._folder)
             yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         yield from backlog.metrics()
+
+
+class _Timer(NamedTuple):
+    child: "Histogram"
+    cells: tuple[cells.Cell, list[cells.Cell]] | None
 
 
 def prepare(folder: Path) -> None:

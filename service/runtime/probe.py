@@ -17,6 +17,7 @@ from runtime import problems
 PREFIX = "/_probe/"
 _LONGEST = 600.0  # seconds
 _MOST_PIECES = 100_000
+_MOST_MEGABYTES = 2048
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -42,7 +43,7 @@ def make_probe(release: str) -> Flask:
     rules = (
         ("sleep/<seconds>", _sleep), ("stream/<int:pieces>/<seconds>", _stream),
         ("crash", _crash), ("status/<int:code>", _status), ("hang", _hang),
-        ("counters", _counters),
+        ("counters", _counters), ("hoard/<int:megabytes>", _hoard),
     )  # fmt: skip
     for rule, view in rules:
         app.add_url_rule(PREFIX + rule, view_func=view, methods=["GET"])
@@ -69,6 +70,14 @@ def _sleep(seconds: str) -> dict[str, object]:
 def _hang() -> dict[str, object]:
     time.sleep(_LONGEST)
     return _who()
+
+
+def _hoard(megabytes: int) -> dict[str, object]:
+    if megabytes > _MOST_MEGABYTES:
+        abort(400, f"At most {_MOST_MEGABYTES} megabytes.")
+    # Written, or the kernel would only promise them; let go with the answer.
+    hoarded = [b"\1" * 1024 * 1024 for _ in range(megabytes)]
+    return _who() | {"hoarded": len(hoarded)}
 
 
 def _stream(pieces: int, seconds: str) -> Response:
@@ -125,7 +134,11 @@ def _counters() -> dict[str, object]:
 def _who() -> dict[str, object]:
     from flask import current_app
 
-    return {"pid": os.getpid(), "release": current_app.config["RELEASE"]}
+    return {
+        "hostname": os.uname().nodename,
+        "pid": os.getpid(),
+        "release": current_app.config["RELEASE"],
+    }
 
 
 def _seconds(text: str) -> float:

@@ -13,6 +13,7 @@ from runtime.deadline import Watch
 from runtime.headers import Capture
 from runtime.logs import Lines
 from runtime.metrics import Metrics
+from runtime.spans import Light
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Ended(Protocol):
 
     span: trace.Span
     trace_id: str
+    span_id: str
     method: str
     path: str
     route: str
@@ -48,24 +50,34 @@ def end_span(request: Ended) -> None:
     """End the span with what the answer was."""
     span = request.span
     if span.is_recording():
-        span.set_attribute("http.response.status_code", request.status)
-        if request.route:
-            span.set_attribute("http.route", request.route)
         verb = "HTTP" if request.method == conventions.OTHER else request.method
-        span.update_name(" ".join(filter(None, (verb, request.route))))
-        if request.error or request.status >= 500:
-            span.set_attribute("error.type", request.error or str(request.status))
+        name = f"{verb} {request.route}" if request.route else verb
+        said = _answer(request)
+        is_error = "error.type" in said
+        if isinstance(span, Light) and not is_error and span.complete(name, said):
+            return
+        span.set_attributes(said)
+        span.update_name(name)
+        if is_error:
             span.set_status(StatusCode.ERROR)
-        if not request.complete:
-            span.set_attribute("moorings.response.incomplete", True)
     span.end()
+
+
+def _answer(request: Ended) -> dict[str, Any]:
+    said: dict[str, Any] = {"http.response.status_code": request.status}
+    if request.route:
+        said["http.route"] = request.route
+    if request.error or request.status >= 500:
+        said["error.type"] = request.error or str(request.status)
+    if not request.complete:
+        said["moorings.response.incomplete"] = True
+    return said
 
 
 def write_line(request: Ended, lines: Lines, seconds: float) -> None:
     """Write the line of a request that took so many seconds."""
     if lines.level > logging.INFO:
         return
-    context = request.span.get_span_context()
     fields: dict[str, Any] = {
         "message": f"{request.method} {request.path} {request.status}",
         "method": request.method,
@@ -77,7 +89,7 @@ def write_line(request: Ended, lines: Lines, seconds: float) -> None:
         "client": request.address,
         "error": request.error,
         "trace_id": request.trace_id,
-        "span_id": trace.format_span_id(context.span_id) if request.trace_id else "",
+        "span_id": request.span_id,
     }
     if not request.complete:
         fields["incomplete"] = True

@@ -20,8 +20,9 @@ _PATIENCE = 1.0
 
 def settle(folder: Path) -> None:
     """Add up what workers left that have ended, so that the folder does not grow with them."""
-    with locked(folder, fcntl.LOCK_EX):
-        for file in _left(folder):
+    with locked(folder, fcntl.LOCK_EX) as alone:
+        # Else the next worker does it: two at once would count twice.
+        for file in _left(folder) if alone else ():
             kind = file.name.rpartition("_")[0]
             if not kind.startswith(("gauge_live", "gauge_all")):
                 _add(file, folder / f"{kind}_{_NOBODY}.db", kind)
@@ -35,13 +36,13 @@ def of_the_living(folder: Path) -> list[str]:
 
 
 @contextmanager
-def locked(folder: Path, how: int) -> Iterator[None]:
-    """Keep `settle` and readers apart; goes on without the lock where it is held for long."""
+def locked(folder: Path, how: int) -> Iterator[bool]:
+    """Keep `settle` and readers apart; tell whether the lock was had, which somebody may keep."""
     with (folder / "lock").open("a") as file:
         deadline = time.monotonic() + _PATIENCE
-        while not _taken(file.fileno(), how) and time.monotonic() < deadline:
+        while not (taken := _taken(file.fileno(), how)) and time.monotonic() < deadline:
             time.sleep(0.005)
-        yield
+        yield taken
 
 
 def _taken(descriptor: int, how: int) -> bool:

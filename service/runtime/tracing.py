@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from runtime import databases, exporters, measured, outgoing
+from runtime import databases, exporters, logs, measured, outgoing, spans
 from runtime.metrics import Metrics
 from runtime.settings import Settings
 
@@ -40,6 +40,7 @@ class Ledger(SpanExporter):
     def __init__(self, inner: SpanExporter, metrics: Metrics) -> None:
         self._inner = inner
         self._metrics = metrics
+        self._takes_light = exporters.takes_light(inner)
         self._lock = threading.Lock()
         self._waiting = self._shown = 0
 
@@ -54,21 +55,26 @@ class Ledger(SpanExporter):
         self._metrics.dropped.labels("queue_full").inc()
         return False
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
         with self._lock:
-            self._waiting -= len(spans)
+            self._waiting -= len(batch)
             self._show()
         try:
-            result = self._inner.export([databases.without_values(span) for span in spans])
+            result = self._inner.export([self._made(span) for span in batch])
         except Exception as error:
             # Some exporters raise where they should say no, the Jaeger exporter for one.
             _log.error("spans were not taken: %s: %s", type(error).__name__, error)
             result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
-            self._metrics.exported.inc(len(spans))
+            self._metrics.exported.inc(len(batch))
         else:
-            self._metrics.dropped.labels("export_failed").inc(len(spans))
+            self._metrics.dropped.labels("export_failed").inc(len(batch))
         return result
+
+    def _made(self, span: ReadableSpan) -> ReadableSpan:
+        """Return what the exporter may see of a span; our own encoder takes light ones."""
+        clean = databases.without_values(span)
+        return clean if self._takes_light else spans.readable(clean)
 
     def _show(self) -> None:
         self._metrics.waiting.inc(self._waiting - self._shown)
@@ -108,25 +114,25 @@ def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
     atexit.register(close, provider)
     # The names of the stable conventions, in what the instrumentations say too.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-    databases.watch(metrics)
+    databases.watch(metrics, spans.LightProvider(provider))
     outgoing.trace(settings.trace_calls)
-    return provider.get_tracer("moorings.runtime", settings.release)
+    return spans.LightTracer(provider, "moorings.runtime", settings.release)
 
 
-def make_provider(settings: Settings, metrics: Metrics) -> TracerProvider:
+def make_provider(settings: Settings, metrics: Metrics) -> spans.Provider:
     """Build a provider with the exporters of OTEL_TRACES_EXPORTER; the caller closes it."""
-    # The SDK's own exit handler waits 30 s for a collector that does not answer.
-    provider = TracerProvider(resource=_resource(settings), shutdown_on_exit=False)
-    provider.add_span_processor(databases.Names())
+    provider = spans.Provider(_resource(settings))
+    provider.add_names(databases.Names())
     for name in settings.otel_traces_exporter:
         inner = exporters.make(name, settings)
         room = int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") or _MAX_QUEUE)
-        provider.add_span_processor(CountedProcessor(Ledger(inner, metrics), room))
+        provider.add_own(CountedProcessor(Ledger(inner, metrics), room))
     return provider
 
 
 def flush(seconds: float = FLUSH_SECONDS) -> None:
-    """Send the spans that have ended; gives up after `seconds`."""
+    """Send the lines and spans of what has ended; gives up after `seconds`."""
+    logs.flush()
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         _exit_began()

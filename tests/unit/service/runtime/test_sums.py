@@ -69,3 +69,16 @@ def test_a_lock_that_is_held_is_not_waited_for_forever(
     monkeypatch.setattr(sums, "_PATIENCE", 0.05)
     with sums.locked(tmp_path, fcntl.LOCK_EX), sums.locked(tmp_path, fcntl.LOCK_SH):
         pass
+
+
+def test_nothing_is_added_up_while_another_worker_may_do_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "_PATIENCE", 0.05)
+    work(tmp_path, 1)
+    left = {file.name for file in tmp_path.glob("*.db")}
+    with sums.locked(tmp_path, fcntl.LOCK_EX):
+        sums.settle(tmp_path)
+    assert {file.name for file in tmp_path.glob("*.db")} == left
+    sums.settle(tmp_path)
+    assert {file.name for file in tmp_path.glob("*.db")} != left

@@ -1,13 +1,14 @@
 """An app that names spans and metrics by what clients ask for, and logs their cookies."""
 
 import logging
+from wsgiref.types import WSGIEnvironment
 
 import flask
 
 from runtime import frameworks
 
 
-def _path() -> str:
+def _path(environ: WSGIEnvironment) -> str:
     return str(flask.request.path) if flask.has_request_context() else ""
 
 

@@ -1,0 +1,415 @@
+"""Spans at a fraction of their usual cost, where nobody can tell the difference.
+
+A light span holds what the runtime says of a request, or its instrumentation of a statement. Once
+anybody wants more of it, an event say, it becomes a span of the SDK with the same ids, and stays
+one. Where span processors beside the runtime's own want to see spans, or limits are set, all are
+the SDK's.
+"""
+
+import copy
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from opentelemetry import context as contexts
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import (
+    ReadableSpan,
+    Span,
+    SpanLimits,
+    SpanProcessor,
+    Tracer,
+    TracerProvider,
+)
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+# Their decisions do not depend on attributes.
+_STANDARD = frozenset(
+    f"{parent}{sampler}"
+    for parent in ("", "parentbased_")
+    for sampler in ("always_on", "always_off", "traceidratio")
+)
+# More than a request has without headers that the operator wants.
+_ROOM = 32
+_RANDOM = 2
+_log = logging.getLogger("runtime.tracing")
+_FLAGS = tuple(TraceFlags(number) for number in range(4))
+_PLAIN = frozenset((str, int, bool, float))
+_UNSET = Status(StatusCode.UNSET)
+
+Attributes = Mapping[str, Any]
+Describe = Callable[[], dict[str, Any]]
+
+
+class Provider(TracerProvider):
+    """The SDK's provider, which knows whether anybody else looks at its spans."""
+
+    def __init__(self, resource: Resource) -> None:
+        limits = SpanLimits()
+        # The SDK's own exit handler waits 30 s for a collector that does not answer.
+        super().__init__(resource=resource, shutdown_on_exit=False, span_limits=limits)
+        self.own: list[SpanProcessor] = []
+        self.naming: list[SpanProcessor] = []
+        room = limits.max_span_attributes
+        measured = os.environ.get("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "")
+        self.is_lean = (
+            (room is None or room >= _ROOM)
+            and limits.max_span_attribute_length is None
+            and measured.strip().lower() != "true"
+        )
+
+    def add_names(self, processor: SpanProcessor) -> None:
+        """Add a processor that wants the beginnings of all but server spans, and names them."""
+        super().add_span_processor(processor)
+        self.naming.append(processor)
+
+    def add_own(self, processor: SpanProcessor) -> None:
+        """Add a processor that wants the ends of spans, and no beginnings."""
+        super().add_span_processor(processor)
+        self.own.append(processor)
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """Add anybody's processor: from now on every span is the SDK's."""
+        self.is_lean = False
+        super().add_span_processor(span_processor)
+
+
+class Light(trace.Span):
+    """A span as it mostly is, till somebody asks for more."""
+
+    __slots__ = (
+        "_heavy", "_name", "_said", "_source", "context", "end_time", "kind", "parent",
+        "parent_context", "start_time",
+    )  # fmt: skip
+
+    dropped_attributes = dropped_events = dropped_links = 0
+
+    def __init__(
+        self, source: "LightTracer", name: str, context: SpanContext, parent: SpanContext | None,
+        parent_context: Context, attributes: dict[str, Any], kind: SpanKind,
+    ) -> None:  # fmt: skip
+        self._source = source
+        self._heavy: trace.Span | None = None
+        self._name = name
+        self._said = attributes
+        self.kind = kind
+        self.context = context
+        self.parent = parent
+        self.parent_context = parent_context
+        self.end_time: int | None = None
+        self.start_time = time.time_ns()
+
+    def __getattr__(self, name: str) -> Any:
+        """What only the SDK's spans have."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.heavy(), name)
+
+    def _now(self, name: str, light: Any) -> Any:
+        return light if self._heavy is None else getattr(self._heavy, name)
+
+    @property
+    def name(self) -> str:
+        found: str = self._now("name", self._name)
+        return found
+
+    @property
+    def attributes(self) -> Attributes:
+        found: Attributes = self._now("attributes", self._said)
+        return found
+
+    @property
+    def status(self) -> Status:
+        found: Status = self._now("status", _UNSET)
+        return found
+
+    @property
+    def events(self) -> Sequence[Any]:
+        found: Sequence[Any] = self._now("events", ())
+        return found
+
+    @property
+    def links(self) -> Sequence[Any]:
+        found: Sequence[Any] = self._now("links", ())
+        return found
+
+    @property
+    def resource(self) -> Resource:
+        return self._source.provider.resource
+
+    @property
+    def instrumentation_scope(self) -> InstrumentationScope:
+        return self._source.scope
+
+    def heavy(self) -> trace.Span:
+        """Become a span of the SDK."""
+        if self._heavy is None:
+            self._source.promote(self)
+        if self._heavy is None:
+            _log.warning("%s has ended, and is not changed any more", self.name)
+        return self._heavy or trace.INVALID_SPAN
+
+    def complete(self, name: str, attributes: Attributes) -> bool:
+        """Say the last of it and end it; False where it is no longer light."""
+        if self._heavy is not None or not self._source.provider.is_lean:
+            return False
+        self._name = name
+        self._said.update(attributes)
+        self.end()
+        return True
+
+    def readable(self) -> ReadableSpan:
+        """Return it as the SDK's exporters know spans."""
+        return ReadableSpan(
+            self.name, self.context, self.parent, self.resource, self.attributes,
+            kind=self.kind, start_time=self.start_time, end_time=self.end_time,
+            instrumentation_scope=self.instrumentation_scope,
+        )  # fmt: skip
+
+    def end(self, end_time: int | None = None) -> None:
+        if not self._source.provider.is_lean:
+            self.heavy()
+        with self._source.lock:
+            is_light = self._heavy is None and self.end_time is None
+            if is_light:
+                self.end_time = end_time or time.time_ns()
+        if is_light:
+            self._source.ended(self)
+        elif self._heavy is not None:
+            self._heavy.end(end_time)
+
+    def get_span_context(self) -> SpanContext:
+        return self.context
+
+    def is_recording(self) -> bool:
+        return self._heavy.is_recording() if self._heavy is not None else self.end_time is None
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        with self._source.lock:
+            if self._is_plain(key, value):
+                self._said[key] = value
+                return
+        self.heavy().set_attribute(key, value)
+
+    def _is_plain(self, key: str, value: Any) -> bool:
+        """Return whether the SDK would keep this as it is."""
+        return (
+            self._heavy is None
+            and self.end_time is None
+            and type(value) in _PLAIN
+            and bool(key)
+            and type(key) is str
+            and len(self._said) < _ROOM
+        )
+
+    def add_event(
+        self, name: str, attributes: Any = None, timestamp: int | None = None
+    ) -> None:  # fmt: skip
+        self.heavy().add_event(name, attributes, timestamp)
+
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:
+        self.heavy().add_link(context, attributes)
+
+    def update_name(self, name: str) -> None:
+        with self._source.lock:
+            if self._heavy is None and self.end_time is None:
+                self._name = name
+                return
+        self.heavy().update_name(name)
+
+    def set_status(self, status: Any, description: str | None = None) -> None:
+        self.heavy().set_status(status, description)
+
+    def record_exception(self, exception: BaseException, *about: Any, **more: Any) -> None:
+        self.heavy().record_exception(exception, *about, **more)
+
+
+class LightTracer(trace.Tracer):
+    """A tracer that begins light spans where they will do."""
+
+    def __init__(self, provider: Provider, name: str, version: str, schema_url: str = "") -> None:
+        self.provider = provider
+        self.scope = InstrumentationScope(name, version, schema_url)
+        self._stock = provider.get_tracer(name, version, schema_url)
+        self._known = _sampler_name() in _STANDARD
+        self._fixed = _fixed(provider.sampler)
+        self._given = _Given()
+        self.lock = threading.RLock()
+        self._promoting = self._promoter()
+
+    def start_span(
+        self, name: str, context: Context | None = None, kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None, links: Any = None, start_time: int | None = None,
+        record_exception: bool = True, set_status_on_exception: bool = True,
+    ) -> trace.Span:  # fmt: skip
+        if attributes or links or start_time:
+            return self._stock.start_span(
+                name, context, kind, attributes, links, start_time, record_exception,
+                set_status_on_exception,
+            )  # fmt: skip
+        parent = contexts.get_current() if context is None else context
+        return self.begin(name, parent, dict, kind)
+
+    def start_as_current_span(
+        self, name: str, context: Context | None = None, kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Any = None, links: Any = None, start_time: int | None = None,
+        record_exception: bool = True, set_status_on_exception: bool = True,
+        end_on_exit: bool = True,
+    ) -> Any:  # fmt: skip
+        span = self.start_span(name, context, kind, attributes, links, start_time)
+        return trace.use_span(span, end_on_exit, record_exception, set_status_on_exception)
+
+    def begin(
+        self, name: str, parent_context: Context, describe: Describe,
+        kind: SpanKind = SpanKind.SERVER,
+    ) -> trace.Span:  # fmt: skip
+        """Begin a span that `describe` tells the attributes of."""
+        if not (self.provider.is_lean and self._promoting):
+            return self._stock.start_span(name, parent_context, kind, describe())
+        parent = _parent(parent_context)
+        ids = self.provider.id_generator
+        trace_id = parent.trace_id if parent else ids.generate_trace_id()
+        attributes = None if self._known else describe()
+        decided = self._fixed if parent is None else None
+        if decided is None:
+            decided = self.provider.sampler.should_sample(
+                parent_context, trace_id, name, kind, attributes, ()
+            )
+        context = SpanContext(
+            trace_id, ids.generate_span_id(), False, self._flags(parent, decided),
+            decided.trace_state,
+        )  # fmt: skip
+        if decided.decision is Decision.DROP:
+            return trace.NonRecordingSpan(context)
+        attributes = describe() if self._known else dict(decided.attributes)
+        light = Light(self, name, context, parent, parent_context, attributes, kind)
+        if kind is not SpanKind.SERVER:
+            for processor in self.provider.naming:
+                processor.on_start(cast(Span, light), parent_context)
+        return light
+
+    def _flags(self, parent: SpanContext | None, decided: SamplingResult) -> TraceFlags:
+        sampled = decided.decision is Decision.RECORD_AND_SAMPLE
+        flags = parent.trace_flags & _RANDOM if parent else self._given.random
+        return _FLAGS[flags | sampled]
+
+    def promote(self, light: Light) -> None:
+        """Give a light span that has not ended the SDK's span of the same ids."""
+        tracer = self._promoting
+        assert tracer
+        with self.lock:
+            # Another thread may have been faster.
+            if light._heavy is None and light.end_time is None:
+                self._given.light = light
+                light._heavy = tracer.start_span(
+                    light.name, light.parent_context, light.kind, light.attributes,
+                    start_time=light.start_time,
+                )  # fmt: skip
+
+    def ended(self, light: Light) -> None:
+        """Hand a span that stayed light to the runtime's own processors."""
+        for processor in self.provider.own:
+            processor.on_end(cast(ReadableSpan, light))
+
+    def _promoter(self) -> Tracer | None:
+        """Return a tracer whose ids and decisions are those of a light span."""
+        if not isinstance(self._stock, Tracer):
+            return None  # OTEL_SDK_DISABLED
+        self._given.random = _random(self._stock.id_generator)
+        tracer = copy.copy(self._stock)
+        tracer.id_generator, tracer.sampler = self._given, _Decided(self._given)
+        return tracer
+
+
+class _Given(IdGenerator):
+    """The ids of the light span that is promoted."""
+
+    light: Light
+    random = 0
+
+    def generate_trace_id(self) -> int:
+        return self.light.context.trace_id
+
+    def generate_span_id(self) -> int:
+        return self.light.context.span_id
+
+    def is_trace_id_random(self) -> bool:
+        return bool(self.random)
+
+
+class _Decided(Sampler):
+    """The decision that made a light span."""
+
+    def __init__(self, given: _Given) -> None:
+        self._given = given
+
+    def should_sample(self, *about: Any, **more: Any) -> SamplingResult:
+        light = self._given.light
+        sampled = light.context.trace_flags.sampled
+        decision = Decision.RECORD_AND_SAMPLE if sampled else Decision.RECORD_ONLY
+        return SamplingResult(decision, light.attributes, light.context.trace_state)
+
+    def get_description(self) -> str:
+        return "Decided"
+
+
+class LightProvider(trace.TracerProvider):
+    """What an instrumentation is given whose spans may be light."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def get_tracer(
+        self, instrumenting_module_name: str, instrumenting_library_version: str | None = None,
+        schema_url: str | None = None, attributes: Any = None,
+    ) -> trace.Tracer:  # fmt: skip
+        version = instrumenting_library_version or ""
+        return LightTracer(self._provider, instrumenting_module_name, version, schema_url or "")
+
+
+def begin(tracer: trace.Tracer, name: str, parent: Context, describe: Describe) -> trace.Span:
+    """Begin the span of a request, by whatever tracer there is."""
+    if isinstance(tracer, LightTracer):
+        return tracer.begin(name, parent, describe)
+    return tracer.start_span(name, parent, SpanKind.SERVER, describe())
+
+
+def readable(span: ReadableSpan | Light) -> ReadableSpan:
+    """Return a span as exporters know it."""
+    return span.readable() if isinstance(span, Light) else span
+
+
+def _parent(context: Context) -> SpanContext | None:
+    if not context:
+        return None
+    found = trace.get_current_span(context).get_span_context()
+    return found if found.is_valid else None
+
+
+def _random(ids: IdGenerator) -> int:
+    """Whether trace ids are random, which older SDKs do not ask."""
+    ask = getattr(ids, "is_trace_id_random", None)
+    return _RANDOM if ask and ask() else 0
+
+
+def _fixed(sampler: Sampler) -> SamplingResult | None:
+    """Return a sampler's decision on requests without a parent, where it is always the same."""
+    if _sampler_name().removeprefix("parentbased_") not in ("always_on", "always_off"):
+        return None
+    return sampler.should_sample(Context(), 1, "", SpanKind.SERVER)
+
+
+def _sampler_name() -> str:
+    return os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"

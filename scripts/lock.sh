@@ -20,6 +20,7 @@ export UV_NO_CONFIG=1
 dev=scripts/requirements-dev.txt
 compile scripts/requirements-dev.in "$dev"
 compile scripts/requirements.in scripts/requirements.txt "$dev"
+compile bench/requirements.in bench/requirements.txt "$dev"
 legacy=service/requirements/legacy-jaeger
 for file in service/requirements/*.in; do
   [ "$file" = "$legacy.in" ] || compile "$file" "${file%.in}.txt" "$dev"

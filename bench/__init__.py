@@ -1,0 +1,1 @@
+"""`make bench`: what traces, metrics and log lines cost, against bare Flask and the usual way."""

@@ -1,0 +1,67 @@
+"""`bench.apps:application`: the app of BENCH_APP with around it what BENCH_KIND says."""
+
+import logging
+import os
+from collections.abc import Callable
+from wsgiref.types import WSGIApplication
+
+from asgiref.wsgi import WsgiToAsgi
+from opentelemetry import trace
+
+from bench import variants
+from runtime import loader, logs, metrics, settings, telemetry, tracing
+
+
+class Unmetered(metrics.Metrics):
+    """Tracing alone is compared with tracing alone: requests are counted nowhere."""
+
+    def begin(self) -> None:
+        """Count nothing."""
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count nothing."""
+
+
+def _traced(app: WSGIApplication) -> WSGIApplication:
+    config = settings.read()
+    lines = logs.Lines(config)
+    lines.level = logging.CRITICAL
+    sums = Unmetered(config)
+    return telemetry.Telemetry(app, tracing.start(config, sums), sums, lines, config.server)
+
+
+def make(kind: str, spec: str) -> WSGIApplication:
+    """Return the application; what it needs besides is set up for this process."""
+    if kind == variants.FULL:
+        from runtime import wsgi
+
+        return wsgi.application
+    if kind == variants.TRACING:
+        return _traced(loader.load_app(spec))
+    app = loader.load_app(spec)
+    if kind in (variants.CONTRIB, variants.CONTRIB_FULL):
+        _instrument(app, also=kind == variants.CONTRIB_FULL)
+    return app
+
+
+def _instrument(app: WSGIApplication, also: bool) -> None:
+    from flask import Flask
+
+    from bench import contrib
+
+    assert isinstance(app, Flask)
+    if also:
+        contrib.measure_and_log(app)
+    contrib.trace_it(app)
+
+
+def flush() -> None:
+    """Send the spans that wait: their export is a part of what they cost."""
+    force: Callable[[], bool] | None = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if force:
+        force()
+
+
+if os.environ.get("BENCH_KIND"):
+    application = make(os.environ["BENCH_KIND"], os.environ["BENCH_APP"])
+    asgi = WsgiToAsgi(application)  # type: ignore[no-untyped-call]

@@ -6,6 +6,8 @@ pip() { /opt/tools/bin/pip --python /opt/venv/bin/python3 install --no-compile "
 # A company's certificate authority and its index of packages; absent where none is needed.
 [ ! -f /run/secrets/ca ] || export PIP_CERT=/run/secrets/ca
 [ ! -f /run/secrets/pip ] || export PIP_CONFIG_FILE=/run/secrets/pip
+# A mount of the build's, in no layer.
+export PIP_CACHE_DIR=/var/cache/pip
 cd /build/requirements
 # The sample's packages also serve an app that names none.
 [ -f requirements.txt ] || pip --require-hashes -r base.txt

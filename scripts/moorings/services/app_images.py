@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import ui
+from moorings import tree, ui
 from moorings.packages import Supply
 from moorings.services import go
 from moorings.services.engine import Engine
@@ -38,9 +38,10 @@ class AppImages:
         """Return the image of a version."""
         return f"{self._repository}:{version}"
 
-    def build(self, release: Release) -> None:
+    def build(self, release: Release, *more: str) -> None:
         """Build the image of a release, unless it is there.
 
+        :param more: words for the command.
         :raises CommandError: with the last lines of what failed.
         """
         # The tag says what is in it, so that nothing is built from a checkout that has gone on.
@@ -54,10 +55,18 @@ class AppImages:
                 "--build-arg", f"RELEASE={release.version}",
                 "--build-arg", f"COMMIT={release.commit}",
                 "--build-arg", f"APP_DIR={'service/store' if self.sources.sample else 'app'}",
-                *self._base()]  # fmt: skip
+                *self._epoch(release), *self._base(), *more]  # fmt: skip
         with ui.working("Building the image"), self._bases().secrets() as secrets:
             self.engine.do(*argv, *secrets, str(context), timeout=BUILD)
         ui.good(f"built {self.name(release.version)}")
+
+    def _epoch(self, release: Release) -> list[str]:
+        """Return the time that the image has: its commit's, so that a later build has it too.
+
+        https://docs.docker.com/build/ci/github-actions/reproducible-builds/
+        """
+        made = tree.time(self.context.settings.root, release.commit)
+        return ["--build-arg", f"SOURCE_DATE_EPOCH={made}"] if made else []
 
     def _base(self) -> list[str]:
         base = self.bases().get("BASE_IMAGE", "")

@@ -5,8 +5,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from moorings.errors import MoorError
+from moorings.errors import CommandError, MoorError
+from moorings.services import refusals
 from moorings.services.containers import Container, label
 from moorings.services.engine import Engine
 from moorings.target import Release
@@ -70,11 +72,35 @@ class Project:
 
         :raises CommandError: with its last lines.
         """
+        given = self._give(variables)
+        try:
+            return self.engine.do(*self._argv, *words, timeout=timeout, hidden=given).output
+        except CommandError as problem:
+            raise refusals.explained(problem, self._ended() if "up" in words else "") from None
+
+    def _give(self, variables: Mapping[str, str]) -> dict[str, str]:
         given = {**self.settings, **self._own(), **variables}
         if not self.engine.runner.dry:
             self._file.touch(mode=0o600)
             self._file.write_text(_lines(given))
-        return self.engine.do(*self._argv, *words, timeout=timeout, hidden=given).output
+        return given
+
+    def wanted(self) -> dict[str, Any]:
+        """Return each service as Compose would make it now.
+
+        :raises CommandError: with its last lines, as of a layer that is no YAML.
+        """
+        self._give({})
+        said = self.engine.ask(*self._argv, "config", "--format", "json")
+        if said.status != 0:
+            raise CommandError("Compose refuses its files", log=said.output)
+        found: dict[str, Any] = json.loads(said.output)["services"]
+        return found
+
+    def _ended(self) -> str:
+        """Return the newest log lines of what ails, as the client names no cause."""
+        ids = [one.id for one in self.containers() if one.ails]
+        return "".join(self.engine.ask("logs", "--tail", "10", one).output for one in ids)
 
     @property
     def _file(self) -> Path:

@@ -4,17 +4,22 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import gateway_files, guarded, ui
+from moorings import gateway_files, guarded, probe, ui
 from moorings.errors import CommandError
 from moorings.gateway_files import Behind
 from moorings.live import MARGIN
+from moorings.services import containers
 from moorings.services.compose import BEYOND, GREEN, Project
+from moorings.services.containers import Container
 from moorings.settings import Server
 
 #: Where it listens in its container, by compose.yaml: for clients, and for operators.
 PUBLIC, INNER = 8080, 8081
 
 FLAGS = Path("/flags")
+
+#: What a worker of nginx calls itself; one that ends adds to it.
+WORKER = "nginx: worker process"
 
 BEHIND = Behind(
     files=Path(),
@@ -56,29 +61,50 @@ class ComposeGateway:
             self.project.gateway.write_text(wanted)
             self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
         elif wanted != before:
-            self._take_in(found.id, wanted, before)
+            self._take_in(found, wanted, before)
 
-    def _take_in(self, container: str, wanted: str, before: str) -> None:
+    def _take_in(self, container: Container, wanted: str, before: str) -> None:
         # Written in place: the container has this very file.
         self.project.gateway.write_text(wanted)
         engine, same = self.project.engine, ("-p", "/run/gateway", "-c", "/etc/gateway/nginx.conf")
         try:
-            engine.do("exec", container, "nginx", *same, "-e", "stderr", "-t", "-q", timeout=BEYOND)
+            engine.do(
+                "exec", container.id, "nginx", *same, "-e", "stderr", "-t", "-q", timeout=BEYOND
+            )
         except CommandError:
             self.project.gateway.write_text(before)
             raise
         with ui.working("Announcing the gateway's other configuration"):
             self._announced(container)
 
-    def _announced(self, container: str) -> None:
+    def _announced(self, container: Container) -> None:
         """Let clients move by themselves before the old worker processes close what is idle."""
         drain = self.project.flags / "drain"
         guarded.leave(drain, "", None)
         try:
             time.sleep(self.server.keep_alive + MARGIN)
-            self.project.engine.do("kill", "--signal", "HUP", container, timeout=BEYOND)
+            self._reload(container)
         finally:
             drain.unlink(missing_ok=True)
+
+    def _reload(self, container: Container) -> None:
+        """Let other workers take over, and wait until the old ones take nothing more.
+
+        Without the flag they would keep connections meanwhile, and close them as they end.
+        """
+        engine, before = self.project.engine, self._workers(container)
+        engine.do("kill", "--signal", "HUP", container.id, timeout=BEYOND)
+
+        def replaced() -> bool | None:
+            now = self._workers(container)
+            return True if now and not now & before else None
+
+        probe.until(replaced, what="other workers of the gateway", timeout=BEYOND)
+
+    def _workers(self, container: Container) -> set[int]:
+        """Return those of its processes that take connections."""
+        found = containers.processes(self.project.engine, container)
+        return {one.pid for one in found if one.command.strip() == WORKER}
 
     def quiet(self, colour: str) -> bool:
         """Tell whether nobody waits for a colour: one that stops might leave them there."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from moorings.services.engine import Engine
+from moorings.services.own_id import own_id
 from moorings.target import Instance, Release
 
 #: What `docker top` is asked for; the arguments come last, as they have spaces in them.
@@ -35,14 +35,41 @@ class Container:
         return bool(state["Running"]) and not state.get("Restarting")
 
     @property
+    def ails(self) -> bool:
+        """Whether it has ended, is started again and again, or does not answer as it should."""
+        health = (self.raw["State"].get("Health") or {}).get("Status", "")
+        return not self.runs or self.restarts > 0 or health == "unhealthy"
+
+    @property
     def restarts(self) -> int:
         """How often the engine has started it anew."""
         return int(self.raw["RestartCount"])
 
     @property
+    def pid(self) -> int:
+        """The process with which it ends, by its number on this host; 0: it does not run."""
+        return int(self.raw["State"]["Pid"])
+
+    @property
     def image(self) -> str:
         """The image that it was made of, by name."""
         return str(self.raw["Config"]["Image"])
+
+    @property
+    def command(self) -> list[str]:
+        """The words with which it was started."""
+        return [str(word) for word in self.raw["Config"]["Cmd"] or ()]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Its environment, that of its image included."""
+        pairs = (str(line).partition("=") for line in self.raw["Config"]["Env"] or ())
+        return {name: value for name, _, value in pairs}
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it may have; 0: all."""
+        return int(self.raw["HostConfig"]["Memory"])
 
     @property
     def release(self) -> Release | None:
@@ -113,15 +140,15 @@ def instances(engine: Engine, container: Container) -> list[Instance]:
     """Return the processes of a container with what each does."""
     found, release = processes(engine, container), container.release
     if release is None:
-        return [_instance(one, container.service, "") for one in found]
-    init = {one.pid for one in found} & {int(container.raw["State"]["Pid"])}
+        return [_instance(container, one, container.service) for one in found]
+    init = {one.pid for one in found} & {container.pid}
     families = [(one, _children(found, one)) for one in found if one.parent in init]
     master = max(families, key=lambda item: (len(item[1]), -item[0].pid), default=None)
     roles = {one.pid: "helper" for one in found}
     if master is not None:
         roles[master[0].pid] = "master"
         roles |= {one.pid: "worker" for one in _workers(master[1])}
-    return [_instance(one, roles[one.pid], release.version) for one in found]
+    return [_instance(container, one, roles[one.pid], release.version) for one in found]
 
 
 def _children(found: list[Process], of: Process) -> list[Process]:
@@ -134,19 +161,7 @@ def _workers(children: list[Process]) -> list[Process]:
     return named or [one for one in children if "apache2" not in one.command]
 
 
-def _instance(process: Process, role: str, version: str) -> Instance:
-    return Instance(
-        str(process.pid), role, process.user, version, process.memory, own_id=_own_id(process.pid)
-    )
-
-
-def _own_id(pid: int) -> str:
-    """Return the number that a process has in its container.
-
-    https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
-    """
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-    return next((line.split()[-1] for line in lines if line.startswith("NSpid:")), "")
+def _instance(container: Container, process: Process, role: str, version: str = "") -> Instance:
+    # An engine names a container's host by the first figures of its id.
+    known = own_id(container.id[:12], process.pid)
+    return Instance(str(process.pid), role, process.user, version, process.memory, own_id=known)

@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import IO
 
 from moorings import machine, packages, probe, ui
-from moorings.errors import MoorError, NeedError
+from moorings.errors import CommandError, MoorError, NeedError
 from moorings.layout import Layout
 from moorings.packages import Supply
 from moorings.runner import LocalRunner, Result, Runner
+from moorings.services import refusals
 from moorings.target import Need
 
 #: The oldest engine on which all of deploy/docker was seen to work.
 OLDEST = (20, 10)
+
+#: The oldest plug-ins: of Compose the one that knows files of variables that need not be there.
+LEAST: Mapping[str, tuple[int, int]] = {"compose": (2, 24)}
 
 #: Seconds that a question may take, and the start of an engine; it takes about 3.
 ASK, BOOT = 15.0, 60.0
@@ -70,10 +74,13 @@ class Engine:
         """Run a command of the client, printed so that it can be repeated by hand.
 
         :param hidden: variables of the operator's environment that mean something else there.
-        :raises CommandError: with its last lines.
+        :raises CommandError: with its last lines, in words of moor where they are known.
         """
         env = {name: value for name, value in self.environment.items() if name not in hidden}
-        return self.runner.run(["docker", *words], timeout=timeout, env=env)
+        try:
+            return self.runner.run(["docker", *words], timeout=timeout, env=env)
+        except CommandError as problem:
+            raise refusals.explained(problem) from None
 
     def needs(self) -> list[Need]:
         """Want an engine that answers, is new enough, and has both plug-ins of the client."""
@@ -95,17 +102,20 @@ class Engine:
         return Need(*refused(said.output))
 
     def _plugin(self, name: str) -> Need:
-        there = self.ask(name, "version").status == 0
-        return Need(f"the plug-in {name} of docker" + ("" if there else " is missing"), there, HOW)
+        said = self.ask(name, "version")
+        if said.status != 0:
+            return Need(f"the plug-in {name} of docker is missing", False, HOW)
+        least = LEAST.get(name, (0, 0))
+        return judged(said.output.strip(), f"the plug-in {name} of docker", least)
 
 
-def judged(version: str) -> Need:
-    """Judge the version of an engine that answers."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    new = found is not None and (int(found[1]), int(found[2])) >= OLDEST
-    least = ".".join(map(str, OLDEST))
-    what = f"Docker engine {version}"
-    return Need(what if new else f"{what} is older than {least}", new, f"install {least} or newer")
+def judged(said: str, what: str = "Docker engine", least: tuple[int, int] = OLDEST) -> Need:
+    """Judge the version of what answers, by the first number in what it says."""
+    found = re.search(r"(\d+)\.(\d+)[\w.+-]*", said)
+    new = found is not None and (int(found[1]), int(found[2])) >= least
+    oldest, named = ".".join(map(str, least)), f"{what} {found[0] if found else said}".strip()
+    fact = named if new else f"{named} is older than {oldest}"
+    return Need(fact, new, f"install {oldest} or newer")
 
 
 def refused(said: str) -> tuple[str, bool, str]:

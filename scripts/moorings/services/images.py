@@ -57,9 +57,8 @@ class Bases:
         """
         try:
             base = self._debian()
-            with self.secrets() as lent:
-                nginx = self._image("nginx", base, lent)
-                postgres = self._image("postgres", base, lent)
+            nginx = self._image("nginx", base)
+            postgres = self._image("postgres", base)
             jaeger = self._jaeger(base)
         except CommandError as problem:
             hint = "mend what is named above, then try again: what was made is kept"
@@ -123,14 +122,15 @@ class Bases:
     def _said(self, *argv: str) -> str:
         return self.engine.runner.run(argv, timeout=60, quiet=True).output
 
-    def _image(self, name: str, base: str, secrets: Sequence[str]) -> str:
+    def _image(self, name: str, base: str) -> str:
         recipe = self.files / f"{name}.Dockerfile"
         made_from = [file.read_text() for file in sorted(self.files.glob(f"{name}*"))]
         image = f"moorings/{name}:{digest(base, *made_from)}"
         if self._has(image):
             return image
-        with ui.working(f"Making the image of {name} from Debian's packages (once)"):
-            self._build(recipe, image, self.files, ["--build-arg", f"BASE={base}", *secrets])
+        title = f"Making the image of {name} from Debian's packages (once)"
+        with ui.working(title), self.secrets() as lent:
+            self._build(recipe, image, self.files, ["--build-arg", f"BASE={base}", *lent])
         ui.good(f"made {image}")
         return image
 

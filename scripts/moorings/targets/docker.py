@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from moorings.errors import MoorError
 from moorings.live import MARGIN
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
-from moorings.services import compose_shown, containers
+from moorings.services import app_env, compose_drift, compose_shown, containers
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.compose import FILES, GREEN, START, Project
+from moorings.services.compose_database import ComposeDatabase
+from moorings.services.compose_drift import COSTLY
 from moorings.services.compose_gateway import INNER, PUBLIC, ComposeGateway
 from moorings.services.compose_jaeger import of_project
 from moorings.services.containers import Container
@@ -31,9 +33,6 @@ ROOT = Path(__file__).resolve().parents[3]
 
 #: Where a container of the app listens, by compose.yaml.
 APP_PORT = 8000
-
-#: What of the service's environment the image and defaults.env say, as paths differ inside.
-INSIDE = frozenset({"BIND", "DATA_DIR", "SECRET_KEY_FILE"})
 
 #: The parts of the checkout of which an image is made.
 PARTS = ("service/runtime", "service/requirements", "deploy/docker",
@@ -62,8 +61,13 @@ class Options:
     network: str = option(
         "", "one more network of the engine for the app, as one with a collector of yours"
     )
+    data: str = option(
+        "", "folder of this machine for PostgreSQL's data; empty: a volume of the engine"
+    )
     layers: str = option(
-        "", "more files of Compose over compose.yaml, with : between them", make="LAYERS"
+        "",
+        "more files of Compose over compose.yaml, from the checkout, with : between them",
+        make="LAYERS",
     )
 
 
@@ -76,6 +80,7 @@ class Docker:
     name = "docker"
     hops = 1
     proved_serves = True
+    mixes = False
 
     def __init__(self, context: Context) -> None:
         """Ask nothing."""
@@ -88,11 +93,13 @@ class Docker:
         self._variables: dict[str, str] = {
             "SERVER": self.options.server,
             "NETWORK": self.options.network,
+            "DATA": self.options.data,
             "GRACE": str(self.server.grace),
             "STOP_GRACE": f"{self.server.grace + LAST:.0f}s",
         }
         self.project = Project(self.engine, self._variables, self._layers())
         self.gateway = ComposeGateway(self.project, self.server)
+        self.postgres = ComposeDatabase(self.project)
         self.sources = Sources(context, PARTS)
         debian = self.options.images == "debian"
         self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
@@ -101,11 +108,17 @@ class Docker:
         """Return the files over compose.yaml: the repository's own, then the operator's."""
         own = {
             "compose.network.yaml": bool(self.options.network),
+            "compose.data.yaml": bool(self.options.data),
             "compose.jaeger-badger.yaml": self.context.settings.jaeger.storage == "badger",
         }
-        folder = self.context.layout.root / FILES
-        given = [Path(name) for name in self.options.layers.split(":") if name]
-        return [*(folder / name for name, wanted in own.items() if wanted), *given]
+        root = self.context.layout.root
+        given = [root / name for name in self.options.layers.split(":") if name]
+        return [*(root / FILES / name for name, wanted in own.items() if wanted), *given]
+
+    @property
+    def longest_stop(self) -> float:
+        """Return the grace period."""
+        return float(self.server.grace)
 
     @property
     def column(self) -> str:
@@ -144,16 +157,8 @@ class Docker:
         self.images.remove(version)
 
     def inside(self, release: Release) -> Release:
-        """Leave out what is otherwise inside, and what the container finds out by itself."""
-        settings = self.context.settings
-        out = set(INSIDE)
-        if not settings.server.workers:
-            out.add("WEB_CONCURRENCY")
-        if not (settings.app.database_url or settings.app.database_url_file):
-            out.add("DATABASE_URL")
-        kept = {name: value for name, value in release.env.items() if name not in out and value}
-        sample = {} if self.sources.sample else {"READY": release.env.get("READY", "")}
-        return replace(release, env={**kept, **sample})
+        """Leave out what is otherwise inside."""
+        return app_env.inside(self.context.settings, release)
 
     def migrate(self, release: Release, command: str) -> None:
         """Start what the app leans on, and run the migrations as the role that owns the schema."""
@@ -189,6 +194,28 @@ class Docker:
         self._based()
         self._variables.update(self._ports())
         self.project.do("up", "--detach", "--no-build", "--no-recreate", "--wait", *services)
+
+    def interrupts(self) -> list[str]:
+        """Return what would have to be made anew while clients wait, and why."""
+        if not self.endpoints().app:
+            return []
+        found = self._changes()
+        return [f"{name} ({', '.join(found[name])})" for name in COSTLY if name in found]
+
+    def renew(self) -> None:
+        """Make anew what of the project's other containers is not as it would be made now."""
+        for name, why in self._changes().items():
+            with ui.working(f"Making {name} anew: {', '.join(why)}"):
+                argv = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--wait")
+                self.project.do(*argv, name)
+            ui.good(f"made {name} anew: {', '.join(why)}")
+
+    def _changes(self) -> dict[str, list[str]]:
+        if self.context.runner.dry or not self.project.containers():
+            return {}
+        self._based()
+        self._variables.update(self._ports())
+        return compose_drift.changes(self.project)
 
     @property
     def _told(self) -> bool:
@@ -364,6 +391,22 @@ class Docker:
     def told(self) -> Iterator[tuple[str, bytes]]:
         """Yield what the engine tells anybody who may ask it."""
         return compose_shown.told(self.project)
+
+    def rows(self, query: str) -> list[list[str]]:
+        """Ask PostgreSQL itself."""
+        return self.postgres.rows(query)
+
+    def database(self) -> int:
+        """Return the first process of its container."""
+        return self.postgres.process()
+
+    def data_in(self, folder: Path) -> Mapping[str, object]:
+        """Return the settings by which its data is in a folder."""
+        return {"docker.data": str(folder)}
+
+    def restart_database(self) -> None:
+        """Stop its container in order and start it again."""
+        self.postgres.restart()
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer."""

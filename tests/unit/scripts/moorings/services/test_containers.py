@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from moorings.layout import Layout
 from moorings.runner import Command, Result, Runner
 from moorings.services import containers
@@ -98,3 +100,18 @@ def test_only_root_has_a_name_that_host_and_image_share() -> None:
 
 def test_what_is_no_app_is_called_by_its_service() -> None:
     assert roles(["10 1 999 4 postgres"], "postgres", "") == {"10": "postgres"}
+
+
+@pytest.mark.parametrize(
+    ("state", "restarts", "ails"),
+    [
+        ({"Running": True}, 0, False),
+        ({"Running": True, "Health": {"Status": "healthy"}}, 0, False),
+        ({"Running": True, "Health": {"Status": "unhealthy"}}, 0, True),
+        ({"Running": True}, 3, True),
+        ({"Running": False}, 0, True),
+        ({"Running": True, "Restarting": True}, 0, True),
+    ],
+)
+def test_what_ails(state: dict[str, object], restarts: int, ails: bool) -> None:
+    assert Container({"State": state, "RestartCount": restarts}).ails is ails

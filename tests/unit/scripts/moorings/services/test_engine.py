@@ -22,6 +22,20 @@ def test_an_engine_is_judged_by_its_version(version: str, good: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "fact"),
+    [
+        ("Docker Compose version v2.26.1-4", ""),
+        ("Docker Compose version 2.24.0", ""),
+        ("Docker Compose version v2.3.3", "the plug-in compose of docker 2.3.3 is older than 2.24"),
+    ],
+)
+def test_a_plug_in_is_judged_by_its_version(said: str, fact: str) -> None:
+    need = engine.judged(said, "the plug-in compose of docker", engine.LEAST["compose"])
+    assert need.there is (not fact)
+    assert not fact or need.what == fact
+
+
+@pytest.mark.parametrize(
     ("said", "fact", "step"),
     [
         (

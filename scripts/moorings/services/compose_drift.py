@@ -1,0 +1,51 @@
+"""What Compose would make anew of containers that no deploy replaces, and why, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moorings.services.compose import Project
+from moorings.services.containers import Container
+
+Wanted = Mapping[str, Any]
+
+#: While they are made anew, clients get no answer.
+COSTLY = ("postgres", "gateway")
+
+#: Nobody waits for it; what it has in memory goes.
+CHEAP = ("jaeger",)
+
+
+def changes(project: Project) -> dict[str, list[str]]:
+    """Return what has changed of each of them that runs, by its service."""
+    running = {one.service: one for one in project.containers() if one.runs}
+    asked = [name for name in (*COSTLY, *CHEAP) if name in running]
+    wanted = project.wanted() if asked else {}
+    found = {name: differences(running[name], wanted[name]) for name in asked if name in wanted}
+    return {name: why for name, why in found.items() if why}
+
+
+def differences(container: Container, wanted: Wanted) -> list[str]:
+    """Return what of a container is not as it would be made now."""
+    image = str(wanted["image"])
+    other = [f"image {container.image} -> {image}"] if container.image != image else []
+    pairs = {
+        "command": (container.command, wanted.get("command") or container.command),
+        "environment": (_env(wanted).items() - container.env.items(), set()),
+        "published ports": (set(container.all_published()), _ports(wanted)),
+        "memory": (container.memory, _memory(wanted) or container.memory),
+    }
+    return [*other, *(name for name, (is_now, shall_be) in pairs.items() if is_now != shall_be)]
+
+
+def _env(wanted: Wanted) -> dict[str, str]:
+    return {name: str(value) for name, value in (wanted.get("environment") or {}).items()}
+
+
+def _ports(wanted: Wanted) -> set[str]:
+    hosts = [(one.get("host_ip", "0.0.0.0"), one["published"]) for one in wanted.get("ports") or ()]
+    return {f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts}
+
+
+def _memory(wanted: Wanted) -> int:
+    limits = ((wanted.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    return int(limits.get("memory") or 0)

@@ -1,0 +1,50 @@
+"""What of a container is not as Compose would make it now."""
+
+from typing import Any
+
+import pytest
+
+from moorings.services.compose_drift import differences
+from moorings.services.containers import Container
+
+IS = Container(
+    {
+        "Config": {
+            "Image": "nginx:1",
+            "Cmd": ["nginx", "-g", "a;"],
+            "Env": ["PATH=/bin", "POSTGRES_DB=shop"],
+        },
+        "HostConfig": {"Memory": 512, "PortBindings": {}},
+        "NetworkSettings": {"Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8000"}]}},
+    }
+)
+WANTED: dict[str, Any] = {
+    "image": "nginx:1",
+    "command": ["nginx", "-g", "a;"],
+    "environment": {"POSTGRES_DB": "shop"},
+    "ports": [{"host_ip": "127.0.0.1", "published": "8000", "target": 8080}],
+    "deploy": {"resources": {"limits": {"memory": "512"}}},
+}
+
+
+def test_what_is_as_it_would_be_made_has_no_differences() -> None:
+    assert differences(IS, WANTED) == []
+
+
+def test_what_compose_leaves_to_the_image_is_no_difference() -> None:
+    plain = {"image": "nginx:1", "command": None, "ports": WANTED["ports"]}
+    assert differences(IS, plain) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"image": "nginx:2"}, "image nginx:1 -> nginx:2"),
+        ({"command": ["nginx"]}, "command"),
+        ({"environment": {"POSTGRES_DB": "other"}}, "environment"),
+        ({"ports": []}, "published ports"),
+        ({"deploy": {"resources": {"limits": {"memory": "1024"}}}}, "memory"),
+    ],
+)
+def test_each_difference_is_told(change: dict[str, Any], why: str) -> None:
+    assert differences(IS, WANTED | change) == [why]

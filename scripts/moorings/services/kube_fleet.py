@@ -1,0 +1,88 @@
+"""The pods of a deployment as a whole: how many there are, and what becomes of one that ends."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import probe
+from moorings.services import kube_pods
+from moorings.services.kube_pods import NAME
+from moorings.services.kubectl import Kubectl, Raw, at
+
+#: Seconds within which the cluster has as many pods as it is told: an autoscaler looks each 15 s,
+#: and a pod that ends announces it first.
+SETTLED = 90.0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The pods of `app` and of `gateway` in one namespace."""
+
+    kubectl: Kubectl
+    folder: Path
+    """Where a request is written down before it is sent."""
+
+    def _pods(self, name: str) -> list[Raw]:
+        return self.kubectl.get("pods", "--selector", f"{NAME}={name}")
+
+    def ready(self, name: str = "app") -> list[str]:
+        """Return the pods that may get requests, by name."""
+        return sorted(kube_pods.name(one) for one in self._pods(name) if kube_pods.ready(one))
+
+    def scale(self, count: int) -> None:
+        """Have so many pods of the app, by the HorizontalPodAutoscaler; wait until it is so."""
+        bounds = json.dumps({"spec": {"minReplicas": count, "maxReplicas": count}})
+        self.kubectl.do("patch", "horizontalpodautoscaler", "app", "--patch", bounds)
+        self._settled("app", count)
+
+    def end(self, pod: str, name: str = "app") -> None:
+        """Tell a pod to end; wait until it has, and another one is ready in its place."""
+        before = len(self.ready(name))
+        self.kubectl.do("delete", "pod", pod, "--wait=true", timeout=SETTLED)
+        self._settled(name, before)
+
+    def evict(self, pod: str) -> str:
+        """Ask for the end of a pod as a drain of its node does; return why not, else nothing.
+
+        https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+        """
+        namespace = self.kubectl.namespace
+        wish = {"apiVersion": "policy/v1", "kind": "Eviction",
+                "metadata": {"name": pod, "namespace": namespace}}  # fmt: skip
+        file = self.folder / "eviction.json"
+        file.write_text(json.dumps(wish))
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+        said = self.kubectl.ask("create", "--raw", path, "--filename", str(file))
+        return "" if said.status == 0 else said.output.strip()
+
+    def offer(self, spec: Raw) -> str:
+        """Offer the cluster a pod, which it does not keep; return why not, else nothing."""
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "offered"}, "spec": spec}
+        file = self.folder / "offered.json"
+        file.write_text(json.dumps(pod))
+        said = self.kubectl.ask("create", "--dry-run=server", "--filename", str(file))
+        return "" if said.status == 0 else said.output.strip()
+
+    def mounts(self) -> dict[str, set[str]]:
+        """Return what is mounted in the containers of each pod, by its name."""
+        return {kube_pods.name(one): _points(one) for one in self.kubectl.get("pods")}
+
+    def settle(self) -> None:
+        """Wait until there are as many pods of the app as its Deployment wants."""
+        wanted = at(self.kubectl.find("deployment", "app"), "spec", "replicas")
+        self._settled("app", int(wanted or 0))
+
+    def _settled(self, name: str, count: int) -> None:
+        def there() -> bool | None:
+            return True if len(self._pods(name)) == len(self.ready(name)) == count else None
+
+        def last() -> str:
+            return f"{len(self.ready(name))} of {len(self._pods(name))} are ready"
+
+        what = f"{count} pods of {name}"
+        probe.until(there, what=what, timeout=SETTLED, every=0.5, last=last)
+
+
+def _points(pod: Raw) -> set[str]:
+    containers = at(pod, "spec", "containers") or []
+    return {mount["mountPath"] for one in containers for mount in one.get("volumeMounts") or ()}

@@ -1,0 +1,74 @@
+"""A Job that is waited for: done, or failed, with what it said."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from moorings import probe
+from moorings.errors import CommandError, NotReadyError
+from moorings.services import kube_reasons
+from moorings.services.kube_rollout import log_of
+from moorings.services.kubectl import Kubectl, Raw, at
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a command in an image of the app."""
+
+    kubectl: Kubectl
+    raw: Raw
+
+    @property
+    def name(self) -> str:
+        """Its name, which is of its release."""
+        return str(at(self.raw, "metadata", "name"))
+
+    def run(self, file: Path, timeout: float) -> None:
+        """Run it to its end; what is left of an earlier run goes first.
+
+        :param timeout: seconds.
+        :raises CommandError: with its log, where it fails.
+        :raises NotReadyError: where it does not begin, or does not end.
+        """
+        self.remove()
+        self.kubectl.apply([self.raw], file)
+        if self.kubectl.runner.dry:
+            return
+        try:
+            done = probe.until(self._ended, what=f"job {self.name}", timeout=timeout, every=0.5,
+                               last=self._why)  # fmt: skip
+        except NotReadyError as late:
+            late.log = self.log()
+            raise
+        if not done:
+            log = self.log()
+            raise CommandError(f"job {self.name} failed: {self._why()}", log=log)
+
+    def _ended(self) -> bool | None:
+        # `kubectl wait` for one condition waits out its time where the other one comes.
+        found = self.kubectl.find("job", self.name) or {}
+        conditions = at(found, "status", "conditions") or []
+        states = {one.get("type") for one in conditions if one.get("status") == "True"}
+        if "Complete" in states:
+            return True
+        return False if "Failed" in states or kube_reasons.hopeless(self._pods()) else None
+
+    def _pods(self) -> list[Raw]:
+        return self.kubectl.get("pods", "--selector", f"job-name={self.name}")
+
+    def log(self) -> str:
+        """Return what it said."""
+        names = [str(at(pod, "metadata", "name")) for pod in self._pods()]
+        return "\n".join(log_of(self.kubectl, name, 200) for name in names)
+
+    def _why(self) -> str:
+        why = kube_reasons.of_pods(self._pods(), self.log())
+        if why:
+            return why
+        field = f"involvedObject.name={self.name}"
+        return kube_reasons.of_events(self.kubectl.get("events", "--field-selector", field))
+
+    def remove(self) -> None:
+        """Remove it with its pods; fine where there is none."""
+        if self.kubectl.find("job", self.name):
+            self.kubectl.do("delete", "job", self.name, "--ignore-not-found",
+                            "--cascade=foreground")  # fmt: skip

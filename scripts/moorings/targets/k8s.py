@@ -1,0 +1,648 @@
+"""Pods of one Kubernetes cluster: a release is proved in a pod of its own, then rolled out."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+from moorings import cluster, gateway, lifecycle, probe, service, ui
+from moorings.errors import MoorError, NotReadyError
+from moorings.packages import Supply
+from moorings.services import (
+    app_env,
+    cluster_needs,
+    kube_context,
+    kube_own,
+    kube_pods,
+    kube_reasons,
+)
+from moorings.services.app_images import AppImages
+from moorings.services.engine import Engine
+from moorings.services.jaeger import Jaeger
+from moorings.services.kube_context import Context as KubeContext
+from moorings.services.kube_endpoints import KubeEndpoints
+from moorings.services.kube_fleet import Fleet
+from moorings.services.kube_forwards import Forwards
+from moorings.services.kube_images import KubeImages
+from moorings.services.kube_jaeger import of_namespace
+from moorings.services.kube_job import Job
+from moorings.services.kube_manifests import (
+    LAST,
+    Manifests,
+    Wanted,
+    mark,
+    name_of,
+    pod_grace,
+    release_of,
+)
+from moorings.services.kube_pods import NAME, RELEASE
+from moorings.services.kube_rollout import Rollout, log_of
+from moorings.services.kubectl import Kubectl, Raw, at
+from moorings.settings import option
+from moorings.sources import Sources
+from moorings.target import Context, Endpoints, Instance, Need, Release
+
+#: Where a pod of the app listens, by deployment.yaml.
+APP_PORT = 8000
+
+#: The parts of the checkout of which a release is made: its image, and its manifests.
+PARTS = ("service/runtime", "service/requirements", "deploy/docker",
+         "deploy/gunicorn", "deploy/uwsgi", "deploy/apache", "deploy/k8s",
+         "deploy/parts/nginx", "deploy/parts/jaeger", "deploy/parts/postgres")  # fmt: skip
+
+#: Seconds that what the app leans on may take to come up, a Job, and an end beyond its grace.
+LEAN, JOB, BEYOND = 180.0, 600.0, 30.0
+
+#: What is applied before the app, in this order: the first makes the namespace.
+GROUND = ("namespace", "serviceaccount", "networkpolicy")
+PARTS_OF_IT = ("app", "gateway")
+
+#: Everything that down removes; the claim of the database is not among them.
+KINDS = ("deployment,statefulset,service,horizontalpodautoscaler,poddisruptionbudget,"
+         "networkpolicy,job,pod,configmap,secret,serviceaccount")  # fmt: skip
+
+FLAG = "flags"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Section [k8s] of moor.toml."""
+
+    context: str = option(
+        "", "context of kubectl; empty: the current one, where it is of a cluster on this machine"
+    )
+    server: str = option("gunicorn", "server of the image", choices=("gunicorn", "uwsgi", "apache"))
+    images: str = option(
+        "debian",
+        "base images: debian makes them from Debian's packages, public takes the public ones",
+        choices=("debian", "public"),
+    )
+    replicas: int = option(2, "pods of the app at least", least=1)
+    most: int = option(6, "pods of the app at most, under load", least=1)
+
+
+#: For the grid: as many as there are, so that a load changes nothing.
+COLUMNS = {"k8s": {"k8s.replicas": 2, "k8s.most": 2}}
+
+
+class K8s:
+    """Its primitives."""
+
+    name = "k8s"
+    column = "k8s"
+    hops = 1
+    #: Its pods boot once more in the rollout.
+    proved_serves = False
+    #: A rollout has pods of both behind one Service.
+    mixes = True
+
+    def __init__(self, context: Context) -> None:
+        """Ask nothing."""
+        self.context = context
+        self.options = context.settings.of(self.name, Options)
+        self.server = context.settings.server
+        self.home = context.layout.home / "k8s"
+        self.sources = Sources(context, PARTS)
+        self.engine = Engine(context.runner, context.layout, os.environ)
+        debian = self.options.images == "debian"
+        self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
+        self._bases: dict[str, str] | None = None
+        self._seen: frozenset[str] = frozenset()
+        self._rendered: dict[str, list[Raw]] = {}
+        self.edit: Callable[[Raw], None] = as_it_is
+
+    @property
+    def longest_stop(self) -> float:
+        """Return the seconds that the cluster gives a pod of the gateway, then one of the app."""
+        return 2.0 * pod_grace(self.server)
+
+    @property
+    def namespace(self) -> str:
+        """The deployment's own, so that two checkouts never meet."""
+        return f"moorings-{self.context.layout.name}"[:63].rstrip("-")
+
+    @cached_property
+    def cluster(self) -> KubeContext | None:
+        """The context that is in force."""
+        return kube_context.current(self._client, self._wanted)
+
+    @property
+    def _wanted(self) -> str:
+        """The context by its name: of the settings, or where it was deployed last."""
+        note = self.home / "context"
+        return self.options.context or (note.read_text() if note.exists() else "")
+
+    @cached_property
+    def _client(self) -> Kubectl:
+        """The client: where the operator's own knows no cluster, that of moor's own."""
+        runner, environ = self.context.runner, dict(os.environ)
+        client = Kubectl(runner, environ, self._wanted, self.namespace)
+        if kube_context.current(client, self._wanted) is not None:
+            return client
+        own = kube_own.nearest(self.context.layout, runner)
+        if own is None:
+            return client
+        environ["KUBECONFIG"] = str(own.kubeconfig)
+        return Kubectl(runner, environ, "", self.namespace, own.programs.kubectl)
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """The cluster, in the namespace of this deployment."""
+        return replace(self._client, context=self.cluster.name if self.cluster else "")
+
+    @property
+    def forwards(self) -> Forwards:
+        """Ways from this host into the cluster."""
+        return Forwards(self.kubectl, self.home / "forwards")
+
+    @cached_property
+    def where(self) -> KubeEndpoints:
+        """Where clients reach it."""
+        return KubeEndpoints(self.kubectl, self.forwards)
+
+    def fleet(self) -> Fleet:
+        """Its pods, for who lets them come and go."""
+        return Fleet(self.kubectl, self.home)
+
+    def needs(self) -> list[Need]:
+        """Want a cluster that may be touched and answers, and an engine for the images."""
+        first = kube_context.need(self.cluster, named=bool(self._wanted))
+        if self.cluster is None:
+            return [
+                replace(
+                    first,
+                    packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
+                    remedy=self._throwaway,
+                )
+            ]
+        if not first.there:
+            return [first]
+        assert self.cluster is not None
+        needs = [first, kube_context.answers(self.kubectl, self.cluster.name)]
+        if needs[-1].there:
+            needs.append(self._storage())
+        return [*needs, *self.engine.needs()]
+
+    def _throwaway(self) -> None:
+        """Start a cluster of moor's own, where there is none at hand."""
+        layout, runner = self.context.layout, self.context.runner
+        cluster.start(layout, runner, yes=True)
+        for name in ("cluster", "_client", "where"):
+            self.__dict__.pop(name, None)
+        lifecycle.require(self.needs())
+
+    def _storage(self) -> Need:
+        """Want a default StorageClass, unless the database has its volume, or none may look."""
+        key = "storageclass.kubernetes.io/is-default-class"
+        found = self.kubectl.get("storageclass")
+        default = any(at(one, "metadata", "annotations", key) == "true" for one in found)
+        unseen = not default and not self.kubectl.may("list", "storageclasses")
+        there = default or unseen or bool(self.data())
+        how = "make one the default, or name one: volumeClaimTemplates of components/postgres"
+        what = "a default StorageClass" if there else "the cluster has no default StorageClass"
+        return Need(what, there, how)
+
+    def version(self) -> Release:
+        """Name the version by what the image and the manifests are made of, and its server."""
+        made = self.sources.version()
+        return Release(f"{made.version}-{self.options.server}", made.commit)
+
+    def build(self, release: Release) -> None:
+        """Make the image, and see that the nodes have it and those that it leans on."""
+        self.images.build(release)
+        self._bring(self._images_of(release))
+
+    def _images_of(self, release: Release) -> dict[str, str]:
+        images = {"APP": self.images.name(release.version), **self._stand_ins()}
+        return {name: image for name, image in images.items() if name != "BASE_IMAGE"}
+
+    def _bring(self, images: dict[str, str]) -> None:
+        if self.cluster is None:
+            return
+        KubeImages(self.kubectl, self.engine, self.cluster, self._load).bring(images)
+
+    def _load(self, image: str) -> None:
+        assert self.cluster is not None
+        layout, runner = self.context.layout, self.context.runner
+        own = kube_own.at_address(layout, runner, self.cluster.server)
+        if own is None:
+            hint = "./moor cluster status shows those that run"
+            raise MoorError(f"no cluster of moor's is at {self.cluster.server}", hint=hint)
+        if not any(own.tag(other, image) for other in self._same(image)):
+            cluster.load_image(own, image, self.engine)
+
+    def _same(self, image: str) -> list[str]:
+        """Return the other names that the engine has for an image: the node may have one."""
+        said = self.engine.ask("image", "inspect", "--format", "{{json .RepoTags}}", image)
+        names = json.loads(said.output) if said.status == 0 else []
+        return [name for name in names if name != image]
+
+    def _stand_ins(self) -> dict[str, str]:
+        if self._bases is None:
+            self._bases = self.images.bases()
+        return self._bases
+
+    def built(self) -> set[str]:
+        """Return the versions whose image the engine has, with their manifests."""
+        return self.images.built() & self.sources.there()
+
+    def remove(self, version: str) -> None:
+        """Remove an image, and what of its configuration the cluster still has."""
+        self.images.remove(version)
+        if self.kubectl.find("namespace", self.namespace):
+            chosen = ("--selector", f"moorings.version={version}", "--ignore-not-found")
+            self.kubectl.ask("delete", "secret", *chosen)
+
+    def _objects(self, release: Release, *names: str) -> list[Raw]:
+        """Return the objects of a release that belong to some parts, in the order of these."""
+        if self.context.runner.dry:
+            return []
+        known = mark(release)
+        if known not in self._rendered:
+            manifests = self._manifests(release)
+            manifests.write(self._what(release))
+            self._rendered[known] = manifests.objects()
+            for one in self._rendered[known]:
+                self.edit(one)
+        return _chosen(self._rendered[known], names)
+
+    def _manifests(self, release: Release) -> Manifests:
+        self._prepare()
+        source = self.sources.folder(release.version)
+        return Manifests(self.kubectl, source, self.home / "secrets")
+
+    def _prepare(self) -> None:
+        """Make its folder, its secrets at first use, and note which cluster it is on."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make = str(self.context.layout.root / "deploy" / "docker" / "secrets.sh")
+        argv = [make, str(self.home / "secrets")]
+        self.context.runner.run(argv, timeout=10, quiet=True)
+        if self.cluster is not None:
+            (self.home / "context").write_text(self.cluster.name)
+
+    def _what(self, release: Release) -> Wanted:
+        return Wanted(
+            namespace=self.namespace,
+            release=app_env.inside(self.context.settings, release),
+            image=self.images.name(release.version),
+            images=self._stand_ins(),
+            server=self.server,
+            replicas=self.options.replicas,
+            most=max(self.options.most, self.options.replicas),
+        )
+
+    def _apply(self, objects: list[Raw], step: str) -> None:
+        self.kubectl.apply(objects, self.home / f"{step}.json")
+
+    def migrate(self, release: Release, command: str) -> None:
+        """Start what the app leans on, and run the migrations as the role that owns the schema."""
+        self._once(release, service.words(command), "migration", JOB)
+
+    def accepts(self, release: Release) -> None:
+        """Ask the app's READY once, in a Job of the release."""
+        most = self.server.boot_timeout
+        words = ["python3", "-m", "runtime.ready", str(most)]
+        self._once(release, words, "acceptance", most + 60)
+
+    def _once(self, release: Release, words: list[str], name: str, timeout: float) -> None:
+        self._bring(self._images_of(release))
+        self._lean(release)
+        for raw in self._objects(release, "migration"):
+            raw["metadata"]["name"] = f"{name}-{release.version}"[:63].rstrip("-")
+            raw["spec"]["template"]["spec"]["containers"][0]["command"] = words
+            Job(self.kubectl, raw).run(self.home / f"{name}.json", timeout)
+
+    def _lean(self, release: Release) -> None:
+        """Start what the app leans on, unless it runs, and wait until it is ready."""
+        self._apply(self._objects(release, *GROUND, "config"), "ground")
+        chosen = ("postgres", *([] if self._told else ["jaeger"]))
+        self._apply(self._objects(release, *chosen), "lean")
+        for name in chosen:
+            self._watch("statefulset" if name == "postgres" else "deployment", name, LEAN)
+
+    def bring_up_jaeger(self) -> None:
+        """Start Jaeger alone, unless it runs."""
+        release = self.live() or self.version()
+        lifecycle.require(self.needs(), Supply(self.context.runner, self.context.layout.state))
+        self.sources.copy(release.version)
+        images = {"JAEGER_IMAGE": self._stand_ins().get("JAEGER_IMAGE", "")}
+        self._bring({name: image for name, image in images.items() if image})
+        self._apply(self._objects(release, *GROUND, "jaeger"), "jaeger")
+        self._watch("deployment", "jaeger", LEAN)
+
+    def _watch(self, kind: str, name: str, timeout: float) -> None:
+        if not self.context.runner.dry:
+            Rollout(self.kubectl, kind, name).watch(timeout)
+
+    @property
+    def _told(self) -> bool:
+        """Whether the settings name a Jaeger or a collector that is there already."""
+        jaeger = self.context.settings.jaeger
+        return bool(jaeger.endpoint or jaeger.url)
+
+    def start(self, release: Release) -> None:
+        """Start a pod of it that no Service knows."""
+        self._bring(self._images_of(release))
+        self._lean(release)
+        self._seen = frozenset()
+        found = self._objects(release, "app")
+        app = next((one for one in found if one["kind"] == "Deployment"), None)
+        if app is None:
+            return
+        self._remove_candidate()
+        self._apply([candidate(app)], "candidate")
+        self._begun()
+
+    def _begun(self) -> None:
+        """Wait until its container listens, as its startup probe tells, or has already ended.
+
+        A way into a pod that refuses the first connection ends there and then.
+        """
+
+        def begun() -> bool | None:
+            pod = self._candidate
+            statuses = at(pod, "status", "containerStatuses") or []
+            if any(one.get("started") or "terminated" in one.get("state", {}) for one in statuses):
+                return True
+            return False if pod is None or kube_reasons.hopeless([pod]) else None
+
+        why = partial(self._why, "it has not begun")
+        try:
+            done = probe.until(begun, what="its pod to begin", timeout=self.server.boot_timeout,
+                               every=0.3, last=why)  # fmt: skip
+        except NotReadyError as late:
+            raise NotReadyError(late.fact) from None
+        if not done:
+            raise NotReadyError(f"its pod does not begin: {why()}")
+
+    def _why(self, otherwise: str) -> str:
+        pod = self._candidate
+        return (kube_reasons.of_pod(pod) if pod else "") or otherwise
+
+    @property
+    def _candidate(self) -> Raw | None:
+        return self.kubectl.find("pod", "candidate")
+
+    def prove_url(self, release: Release) -> str:
+        """Ask the pod of it, by a way of its own into the cluster."""
+        if self.context.runner.dry:
+            return ""
+        return self.forwards.url("candidate", "pod/candidate", APP_PORT)
+
+    def alive(self, release: Release) -> bool:
+        """Tell whether it runs, and no worker of it was replaced."""
+        pod = self._candidate
+        if pod is None or at(pod, "status", "phase") not in ("Pending", "Running"):
+            return False
+        if any(kube_reasons.restarts(one) for one in at(pod, "status", "containerStatuses") or ()):
+            return False
+        workers = {one.id for one in kube_pods.instances([pod]) if one.role == "worker"}
+        # The master puts another in the place of a worker that dies: it would seem to live on.
+        died = self._seen - workers
+        self._seen |= workers
+        return not died
+
+    def switch(self, release: Release) -> None:
+        """Roll it out, and see that clients then reach it; undo it where it does not get on."""
+        objects = self._objects(release, *PARTS_OF_IT)
+        if not objects:
+            return
+        self._remove_candidate(wait=False)
+        before = {name: self._revision(name) for name in PARTS_OF_IT}
+        try:
+            self._roll_out(objects, first=not before["app"])
+            self._reached(release)
+            self._remove_candidate()
+        except BaseException as problem:
+            if isinstance(problem, MoorError) and not problem.log:
+                problem.log = self._log_of(release)
+            self._undo(before)
+            raise
+
+    def _roll_out(self, objects: list[Raw], first: bool) -> None:
+        self._apply(objects, "app")
+        if first:
+            # After this the HorizontalPodAutoscaler has the number.
+            scale = f"--replicas={self.options.replicas}"
+            self.kubectl.do("scale", "deployment/app", scale)
+        for name in PARTS_OF_IT:
+            Rollout(self.kubectl, "deployment", name).watch(self._patience)
+        self.where.forget()
+
+    @property
+    def _patience(self) -> float:
+        """Seconds of a whole rollout: each pod has its own deadline, which the cluster keeps."""
+        return (self.server.boot_timeout + BEYOND) * max(self.options.most, 2)
+
+    def _revision(self, name: str) -> str:
+        found = self.kubectl.find("deployment", name)
+        key = "deployment.kubernetes.io/revision"
+        return str(at(found, "metadata", "annotations", key) or "") if found else ""
+
+    def _undo(self, before: dict[str, str]) -> None:
+        """Go back to what ran before; what did not run before goes."""
+        with ui.working("Undoing the rollout"):
+            for name, revision in before.items():
+                now = self._revision(name)
+                if not revision:
+                    self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
+                elif now != revision:
+                    back = f"--to-revision={revision}"
+                    self.kubectl.do("rollout", "undo", f"deployment/{name}", back)
+                    Rollout(self.kubectl, "deployment", name).watch(self._patience)
+
+    def _reached(self, release: Release) -> None:
+        ask = probe.Http(f"{self.where.public()}/version")
+
+        def answers() -> bool | None:
+            answer = ask()
+            here = answer is not None and answer.json().get("release") == release.version
+            return True if here else None
+
+        what = f"the gateway to send clients to {release.version}"
+        probe.until(answers, what=what, timeout=BEYOND, last=ask.last)
+
+    def retire(self, release: Release) -> None:
+        """Wait until its pods, which the rollout has told to end, have drained."""
+        self._remove_candidate()
+        if self.context.runner.dry or self.live() == release:
+            return
+        most = self.server.keep_alive + self.server.grace + LAST + BEYOND
+        with ui.working("Draining"):
+            probe.until(
+                lambda: None if self._pods_of(release) else True,
+                what="the pods of the other release to end",
+                timeout=most,
+                every=0.3,
+                last=lambda: f"{len(self._pods_of(release))} pods",
+            )
+
+    def _pods_of(self, release: Release) -> list[Raw]:
+        return self.kubectl.get("pods", "--selector", f"moorings.mark={mark(release)}")
+
+    def _remove_candidate(self, wait: bool = True) -> None:
+        self.forwards.end("candidate")
+        if self._candidate is not None:
+            words = ("delete", "pod", "candidate", "--ignore-not-found", "--grace-period=10")
+            self.kubectl.do(*words, f"--wait={str(wait).lower()}")
+
+    def live(self) -> Release | None:
+        """Return the release of the Deployment, where pods of it and of the gateway are ready."""
+        if self.cluster is None:
+            return None
+        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.get("deployments")}
+        app, before = found.get("app"), found.get("gateway")
+        if app is None or before is None:
+            return None
+        if not all(at(one, "status", "availableReplicas") for one in (app, before)):
+            return None
+        told = at(app, "spec", "template", "metadata", "annotations", RELEASE)
+        return release_of(str(told or ""))
+
+    def reload(self, release: Release) -> None:
+        """Let pods with the new settings take over, once one of them was seen to be ready."""
+        old = self.live()
+        boot = self.server.boot_timeout
+        try:
+            self.start(release)
+            probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
+            self.switch(release)
+        finally:
+            self._remove_candidate()
+        if old is not None and old != release:
+            self.retire(old)
+
+    def instances(self) -> list[Instance]:
+        """Return the processes of the pods, or the pods where they are on other machines."""
+        return kube_pods.instances(self._pods())
+
+    def _pods(self) -> list[Raw]:
+        return self.kubectl.get("pods") if self.cluster is not None else []
+
+    def strays(self) -> list[str]:
+        """Return none: the cluster itself knows all that runs."""
+        return []
+
+    def data(self) -> list[str]:
+        """Return the claims of volumes."""
+        found = self.kubectl.get("persistentvolumeclaims") if self.cluster is not None else []
+        return [str(at(one, "metadata", "name")) for one in found]
+
+    def logs(self, lines: int = 100, release: Release | None = None) -> str:
+        """Return the newest lines of the app and the gateway, or of a release beside it."""
+        if release is not None:
+            return self._log_of(release, lines)
+        pods = self._pods()
+        app = [self._said(one, lines) for one in pods if kube_pods.role(one) == "app"]
+        before = [self._said(one, lines) for one in pods if kube_pods.role(one) == "gateway"]
+        # What nginx says of itself is no JSON.
+        turned = [
+            line if line.startswith("{") else gateway.as_json(line)
+            for text in before for line in text.splitlines()
+        ]  # fmt: skip
+        return "\n".join(text.rstrip() for text in (*app, *turned) if text)
+
+    def _log_of(self, release: Release, lines: int = 200) -> str:
+        found = self._pods_of(release)
+        return "\n".join(text for one in found if (text := self._said(one, lines)))
+
+    def _said(self, pod: Raw, lines: int) -> str:
+        return log_of(self.kubectl, kube_pods.name(pod), lines)
+
+    def down(self, volumes: bool = False) -> None:
+        """Drain the gateway, then the app; remove the rest, the namespace with the data if told."""
+        self.forwards.end_all()
+        self.where.forget()
+        if self.cluster is not None and self.kubectl.find("namespace", self.namespace):
+            with ui.working("Draining the app"):
+                self._drain()
+            self._delete(volumes)
+        layout = self.context.layout
+        for version in self.images.built():
+            self.images.remove(version)
+        for folder in (layout.releases, layout.run, layout.logs):
+            self.context.runner.remove(folder)
+        if volumes:
+            self.context.runner.remove(self.home)
+
+    def _drain(self) -> None:
+        most = self.server.keep_alive + self.server.grace + LAST + BEYOND
+        words = ("--ignore-not-found", "--cascade=foreground")
+        self.kubectl.do("delete", "horizontalpodautoscaler", "app", "--ignore-not-found")
+        for name in ("gateway", "app"):
+            self.kubectl.do("delete", "deployment", name, *words, timeout=most)
+
+    def _delete(self, volumes: bool) -> None:
+        if volumes:
+            words = ("delete", "namespace", self.namespace, "--ignore-not-found")
+            self.kubectl.do(*words, timeout=LEAN)
+            return
+        mine = ("--selector", "app.kubernetes.io/part-of=moorings", "--ignore-not-found")
+        self.kubectl.do("delete", KINDS, *mine, timeout=LEAN)
+
+    def endpoints(self) -> Endpoints:
+        """Return where the gateway answers, if it runs."""
+        return self.where.all() if self.cluster is not None else Endpoints("")
+
+    def maintain(self, on: bool) -> None:
+        """Let the gateway answer for the app, or no longer; a ConfigMap has the flag."""
+        words = ("create", "configmap", FLAG, "--from-literal=maintenance=on")
+        if on and not self.kubectl.find("configmap", FLAG):
+            self.kubectl.do(*words)
+        elif not on:
+            self.kubectl.do("delete", "configmap", FLAG, "--ignore-not-found")
+        # A kubelet looks at a pod that changes at once, at others each minute.
+        note = f"moorings.looked={time.time():.0f}"
+        mine = ("--selector", f"{NAME}=gateway", "--overwrite")
+        self.kubectl.do("annotate", "pods", *mine, note)
+        if not self.context.runner.dry:
+            self._closed(on)
+
+    def _closed(self, on: bool) -> None:
+        ask = probe.Http(f"{self.where.public()}/", status=503)
+        what = "the gateway to see the flag"
+        probe.until(lambda: True if (ask() is not None) == on else None, what=what, timeout=90,
+                    last=ask.last)  # fmt: skip
+        self.where.forget()
+
+
+def as_it_is(raw: Raw) -> None:
+    """Change nothing in an object; a control of the contract does."""
+
+
+def candidate(app: Raw) -> Raw:
+    """Return a pod as the Deployment would make it, which no Service knows."""
+    template = app["spec"]["template"]
+    metadata = template["metadata"]
+    spec = deepcopy({**template["spec"], "restartPolicy": "Never"})
+    for container in spec["containers"]:
+        # No client is sent there, so there is nothing to wait for before SIGTERM.
+        container.pop("lifecycle", None)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "candidate",
+            "namespace": app["metadata"]["namespace"],
+            "annotations": metadata.get("annotations", {}),
+            "labels": {**metadata["labels"], NAME: "candidate"},
+        },
+        "spec": spec,
+    }
+
+
+def _chosen(objects: list[Raw], names: tuple[str, ...]) -> list[Raw]:
+    return [deepcopy(one) for name in names for one in objects if name_of(one) == name]
+
+
+def create(context: Context) -> K8s:
+    """Return the target."""
+    return K8s(context)
+
+
+def jaeger(context: Context, target: K8s) -> Jaeger:
+    """Return the namespace's own Jaeger, unless the settings name another one."""
+    return of_namespace(context, target, target.bring_up_jaeger)

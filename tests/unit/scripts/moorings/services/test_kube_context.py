@@ -1,0 +1,69 @@
+"""Which cluster moor touches: one on this machine, or one that was named."""
+
+import json
+
+import pytest
+
+from moorings.services import kube_context
+from moorings.services.kube_context import Context
+
+
+@pytest.mark.parametrize(
+    ("name", "server", "local"),
+    [
+        ("kind-kind", "https://127.0.0.1:34567", True),
+        ("minikube", "https://192.168.49.2:8443", True),
+        ("docker-desktop", "https://kubernetes.docker.internal:6443", True),
+        ("moorings", "https://10.213.0.2:6443", True),
+        # A name is soon given; its API is far away.
+        ("kind-production", "https://8.8.8.8:6443", False),
+        ("minikube", "https://cluster.example:443", False),
+        ("production", "https://127.0.0.1:6443", False),
+        ("kind-kind", "", False),
+    ],
+)
+def test_a_local_cluster_has_a_known_name_and_is_near(name: str, server: str, local: bool) -> None:
+    assert Context(name, server).local is local
+
+
+def test_another_cluster_is_refused_where_nobody_can_be_asked() -> None:
+    need = kube_context.need(Context("shop", "https://cluster.example"), False, {"CI": "1"})
+    assert not need.there
+    assert "context shop (https://cluster.example) is no local cluster" in need.what
+    assert "MOOR_K8S_CONTEXT=shop" in need.how
+
+
+def test_another_cluster_is_taken_where_it_was_named() -> None:
+    assert kube_context.need(Context("shop", "https://cluster.example"), True, {"CI": "1"}).there
+
+
+def test_no_cluster_has_a_next_step() -> None:
+    need = kube_context.need(None, False, {})
+    assert (need.there, need.what) == (False, "kubectl knows no cluster")
+    assert "./moor cluster up" in need.how
+
+
+def test_the_context_is_read_from_kubectl() -> None:
+    view = {
+        "current-context": "moorings",
+        "clusters": [{"name": "moorings", "cluster": {"server": "https://10.213.0.2:6443"}}],
+    }
+    found = kube_context.of_view(json.dumps(view))
+    assert found == Context("moorings", "https://10.213.0.2:6443")
+    assert kube_context.of_view("error: current-context must exist") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("error: You must be logged in to the server (Unauthorized)", "are refused"),
+        ("Unable to connect: x509: certificate has expired", "are refused"),
+        ("dial tcp 127.0.0.1:6443: connect: connection refused", "does not answer"),
+        ("Error from server (Forbidden): forbidden", "may not ask"),
+    ],
+)
+def test_why_an_api_does_not_answer(said: str, what: str) -> None:
+    fact, there, how = kube_context.refused(said, "shop")
+    assert what in fact
+    assert not there
+    assert how

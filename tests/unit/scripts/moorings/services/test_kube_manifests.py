@@ -1,0 +1,79 @@
+"""What an overlay of moor's says, and what a release is known by in a cluster."""
+
+import json
+from typing import Any
+
+from moorings.services import kube_manifests
+from moorings.services.kube_manifests import LAST, MARGIN, Wanted, overlay
+from moorings.services.kubectl import at, stream
+from moorings.settings import Server
+from moorings.target import Release
+from moorings.targets.k8s import candidate
+
+RELEASE = Release("4b6e64a8fc27-gunicorn", "4b6e64a8", "0123456789ab", {"A": "x y", "B": "'q'"})
+
+
+def wanted() -> Wanted:
+    images = {"NGINX_IMAGE": "moorings/nginx:1a", "BASE_IMAGE": "moorings/debian:2b"}
+    return Wanted("moorings-a", RELEASE, "moorings/a:4b", images, Server(), replicas=2, most=4)
+
+
+def patches() -> dict[str, Any]:
+    found = [json.loads(one["patch"]) for one in overlay(wanted())["patches"]]
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in found}
+
+
+def test_images_stand_in_for_the_public_ones() -> None:
+    assert overlay(wanted())["images"] == [
+        {"name": "moorings/shop", "newName": "moorings/a", "newTag": "4b"},
+        {"name": "nginx", "newName": "moorings/nginx", "newTag": "1a"},
+    ]
+
+
+def test_the_environment_is_a_secret_as_it_may_hold_one() -> None:
+    (made,) = overlay(wanted())["secretGenerator"]
+    # kustomize takes the quotes of a value away.
+    assert made["literals"] == ["A=x y", "B=\"'q'\""]
+    assert made["options"]["immutable"] is True
+
+
+def test_a_pod_has_the_time_that_its_stop_takes() -> None:
+    server = Server()
+    needed = server.keep_alive + MARGIN + server.grace + LAST
+    for name in ("Deployment/app", "Deployment/gateway"):
+        spec = at(patches()[name], "spec", "template", "spec")
+        assert spec["terminationGracePeriodSeconds"] >= needed
+    hook = at(patches()["Deployment/gateway"], "spec", "template", "spec", "containers", 0,
+              "lifecycle", "preStop", "exec", "command")  # fmt: skip
+    assert hook[-1] == f"touch /run/gateway/drain && sleep {server.keep_alive + MARGIN}"
+
+
+def test_no_patch_sets_the_number_of_pods() -> None:
+    assert "replicas" not in patches()["Deployment/app"]["spec"]
+    assert at(patches()["HorizontalPodAutoscaler/app"], "spec", "minReplicas") == 2
+
+
+def test_a_release_is_found_again() -> None:
+    again = kube_manifests.release_of(kube_manifests.label(RELEASE))
+    assert again == RELEASE
+    assert kube_manifests.release_of("") is None
+    mark = kube_manifests.mark(Release("v" * 80, "", "0123456789ab"))
+    assert len(mark) <= 63
+    assert kube_manifests.mark(RELEASE) == "4b6e64a8fc27-gunicorn.0123456789ab"
+
+
+def test_a_candidate_is_a_pod_that_no_service_selects() -> None:
+    labels = {"app.kubernetes.io/name": "app", "moorings.mark": "m"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}}
+    app = {"metadata": {"name": "app", "namespace": "n"}, "spec": {"template": template}}
+    made = candidate(app)
+    assert made["metadata"]["labels"] == {
+        "app.kubernetes.io/name": "candidate",
+        "moorings.mark": "m",
+    }
+    assert made["spec"] == {"containers": [{"name": "app"}], "restartPolicy": "Never"}
+
+
+def test_objects_come_one_after_another() -> None:
+    said = 'Warning: old\n{"a": 1}\n{"b": {"c": 2}}\n'
+    assert stream(said) == [{"a": 1}, {"b": {"c": 2}}]

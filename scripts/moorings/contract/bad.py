@@ -11,10 +11,13 @@ from moorings.errors import NotReadyError
 from moorings.live import Live, ready
 from moorings.mastered import MasteredTarget
 from moorings.services.compose import Project
+from moorings.services.kube_pods import NAME
+from moorings.services.kubectl import Raw
 from moorings.supervised import Master
 from moorings.target import Release, Target
 from moorings.targets.apache import Apache
 from moorings.targets.docker import Docker
+from moorings.targets.k8s import K8s
 
 #: Seconds within which a worker of the new release has booted, or none will.
 BOOT = 20.0
@@ -213,6 +216,20 @@ class Telling(Project):
         super().give(colour, replace(release, env={**release.env, "SHOP_KEY": secret}), image)
 
 
+class Unasked(Docker):
+    """Makes anew what has changed, and tells nobody before."""
+
+    def interrupts(self) -> list[str]:
+        """Name nothing."""
+        return []
+
+
+def unasked(target: Target) -> Target:
+    """Return a target that interrupts clients without a question."""
+    assert isinstance(target, Docker)
+    return Unasked(target.context)
+
+
 def recreates(target: Target) -> Target:
     """Return a target that deploys by `docker compose up`."""
     assert isinstance(target, Docker)
@@ -224,3 +241,67 @@ def tells(target: Target) -> Target:
     assert isinstance(target, Docker)
     target.project = Telling(*vars(target.project).values())
     return target
+
+
+def without_pre_stop(target: Target) -> Target:
+    """Return a target whose pods are told to end before anybody knows that they will."""
+
+    def edit(raw: Raw) -> None:
+        for container in _containers(raw):
+            container.pop("lifecycle", None)
+
+    return _edited(target, edit)
+
+
+def one_pod_that_may_miss(target: Target) -> Target:
+    """Return a target with a single pod, which goes before the next one is there."""
+
+    def edit(raw: Raw) -> None:
+        if _containers(raw):
+            raw["spec"]["strategy"]["rollingUpdate"] = {"maxUnavailable": 1, "maxSurge": 0}
+
+    return _edited(target, edit)
+
+
+def without_budget(target: Target) -> Target:
+    """Return a target whose pods may all be evicted at once."""
+
+    def edit(raw: Raw) -> None:
+        if raw["kind"] == "PodDisruptionBudget":
+            raw["spec"]["maxUnavailable"] = "100%"
+
+    return _edited(target, edit)
+
+
+def without_policy(target: Target) -> Target:
+    """Return a target whose namespace takes whatever comes."""
+
+    def edit(raw: Raw) -> None:
+        if raw["kind"] == "Namespace":
+            raw["metadata"]["labels"] = {NAME: "namespace"}
+
+    return _edited(target, edit)
+
+
+def always_ready(target: Target) -> Target:
+    """Return a target whose pods are asked for nothing before they get requests."""
+
+    def edit(raw: Raw) -> None:
+        for container in _containers(raw):
+            for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+                container.pop(name, None)
+
+    return _edited(target, edit)
+
+
+def _edited(target: Target, edit: Callable[[Raw], None]) -> Target:
+    assert isinstance(target, K8s)
+    target.edit = edit
+    return target
+
+
+def _containers(raw: Raw) -> list[Raw]:
+    """Return those of the app's own Deployment; none of other objects."""
+    if (raw["kind"], raw["metadata"]["name"]) != ("Deployment", "app"):
+        return []
+    return list(raw["spec"]["template"]["spec"]["containers"])

@@ -11,7 +11,7 @@ from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.service import is_sample
 from moorings.services.jaeger import Jaeger
-from moorings.target import Contained, Release, Target
+from moorings.target import Clustered, Contained, Keeps, Release, Renews, Target
 from moorings.tracing import Traces
 
 
@@ -103,7 +103,7 @@ class Live(Column):
         self.has |= {"store"} if is_sample(deployment.settings) else set()
         self.jaeger = deployment.jaeger.query_url
         self.has |= {"traces"} if self.jaeger else set()
-        self.has |= {"containers"} if isinstance(deployment.target, Contained) else set()
+        self.has |= _surroundings(deployment.target)
 
     @property
     def _deployment(self) -> Deployment:
@@ -147,8 +147,9 @@ class Own(Column):
         self._shared: Site | None = None
         self.has = frozenset({"runtime", "probe", "process", "deploy", "traces"})
         self.has |= {"store"} if is_sample(self._yard.plain.settings) else set()
-        inside = isinstance(self._yard.plain.target, Contained)
-        self.has |= {"containers"} if inside else {"loopback"}
+        self.has |= _surroundings(self._yard.plain.target)
+        self.has |= {"database"} if isinstance(self._yard.plain.target, Keeps) else set()
+        self.has |= {"parts"} if isinstance(self._yard.plain.target, Renews) else set()
 
     @property
     def _yard(self) -> Yard:
@@ -215,3 +216,10 @@ class Own(Column):
     def close(self) -> None:
         """Take away all that was made."""
         self._yard.close()
+
+
+def _surroundings(target: Target) -> set[str]:
+    """Return in what its processes run, by the words for a check's needs."""
+    if isinstance(target, Clustered):
+        return {"containers", "pods"}
+    return {"containers", "engine"} if isinstance(target, Contained) else {"loopback"}

@@ -42,6 +42,8 @@ class Control:
     """The column that it is, where it is another one than the target's first."""
     target: str = "gunicorn"
     """What it is made on: most can be made on any, and are made on the first."""
+    slow: bool = False
+    """Whether it costs minutes: seen by `make controls`, and not in each run of the tests."""
 
 
 def _app(name: str, ready: str = "") -> Mapping[str, object]:
@@ -125,6 +127,28 @@ CONTROLS: Mapping[str, Control] = {
     "SIGTERM to httpd": Control(
         Tamper(target=bad.by_sigterm), frozenset({"drain.running"}), target="apache"
     ),
+    "pods without preStop": Control(
+        Tamper(target=bad.without_pre_stop), frozenset({"pods.load"}), target="k8s", slow=True
+    ),
+    "a namespace without a policy": Control(
+        Tamper(target=bad.without_policy), frozenset({"secure.policy"}), target="k8s", slow=True
+    ),
+    "no PodDisruptionBudget": Control(
+        Tamper(target=bad.without_budget), frozenset({"pods.evict"}), target="k8s", slow=True
+    ),
+    "one pod that may be missing": Control(
+        Tamper(target=bad.one_pod_that_may_miss),
+        frozenset({"deploy.load"}),
+        flags={"k8s.replicas": 1, "k8s.most": 1},
+        target="k8s",
+        slow=True,
+    ),
+    "pods that nobody asks": Control(
+        Tamper(target=bad.always_ready, proved=False),
+        frozenset({"deploy.broken"}),
+        target="k8s",
+        slow=True,
+    ),
     # A gateway would wait for the answers itself.
     "die-on-term": Control(
         Tamper(target=bad.die_on_term),
@@ -173,6 +197,9 @@ CONTROLS: Mapping[str, Control] = {
     "docker compose up": Control(
         Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker"
     ),
+    "a deploy that does not ask": Control(
+        Tamper(target=bad.unasked), frozenset({"deploy.renewed"}), target="docker", slow=True
+    ),
     "a shell before the server": Control(
         Tamper(flags=_layer("shell")), frozenset({"drain.running"}), target="docker"
     ),
@@ -181,6 +208,9 @@ CONTROLS: Mapping[str, Control] = {
         frozenset({"drain.running"}),
         flags={"docker.server": "apache"},
         target="docker",
+    ),
+    "an app that answers before it commits": Control(
+        Tamper(flags=_layer("hasty")), frozenset({"data.durable"}), target="docker", slow=True
     ),
     "run by root": Control(Tamper(as_root=True), frozenset({"secure.user"}), as_root=True),
 }

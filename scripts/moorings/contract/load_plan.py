@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from moorings.contract.links import beside
 from moorings.contract.wire import Answer
 from moorings.errors import UsageError
 
@@ -124,6 +125,7 @@ def loopback(url: str) -> tuple[str, int]:
 
 def _local(parts: SplitResult) -> bool:
     try:
-        return ipaddress.ip_address(parts.hostname or "").is_loopback
+        host = parts.hostname or ""
+        return ipaddress.ip_address(host).is_loopback or beside(host)
     except ValueError:
         return parts.hostname == "localhost"

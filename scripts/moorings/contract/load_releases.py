@@ -18,8 +18,12 @@ class Succession:
     The thread of the check writes, that of the load reads: each step is one assignment.
     """
 
-    def __init__(self, current: str = "") -> None:
-        """Begin with the release that serves now; empty: any may answer, in any order."""
+    def __init__(self, current: str = "", mixes: bool = False) -> None:
+        """Begin with the release that serves now; empty: any may answer, in any order.
+
+        :param mixes: whether one client may meet both in turn, until the newer one is alone.
+        """
+        self._mixes = mixes
         self._order: tuple[str, ...] = (current,)
         self.floor = 0
         """The first that may still answer a request that is sent now."""
@@ -50,7 +54,7 @@ class Succession:
         order = self._order
         if order == ("",):
             return ""
-        lowest = max(floor, place.at)
+        lowest = floor if self._mixes else max(floor, place.at)
         found = next((at for at in range(lowest, len(order)) if order[at] == release), None)
         if found is not None:
             place.at = found

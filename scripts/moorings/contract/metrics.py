@@ -1,7 +1,7 @@
 """Reads `/metrics`: Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from moorings import probe
@@ -26,8 +26,12 @@ class Sample:
     value: float
 
 
-def read(url: str) -> list[Sample]:
-    """Return the samples that a deployment shows now."""
+def read(*urls: str) -> list[Sample]:
+    """Return the samples that the parts of a deployment show now."""
+    return [sample for url in urls for sample in _of(url)]
+
+
+def _of(url: str) -> list[Sample]:
     answer = wire.ask(f"{url}/metrics")
     claim(answer.status == 200, f"/metrics answered {answer.status}", answer)
     return list(parse(answer.body.decode()))
@@ -47,9 +51,9 @@ def total(samples: list[Sample], name: str, **labels: str) -> float:
     return sum(one.value for one in samples if one.name == name and wanted <= one.labels.items())
 
 
-def active(url: str) -> float:
+def active(*urls: str) -> float:
     """Return how many requests run now, over all workers."""
-    return total(read(url), ACTIVE)
+    return total(read(*urls), ACTIVE)
 
 
 #: The route of the requests that are counted: theirs alone.
@@ -59,21 +63,21 @@ SLEEPS = "/_probe/sleep/<seconds>"
 NOTED = 5.0
 
 
-def counted(url: str) -> float:
-    """Return how many of the requests to sleep one answer of /metrics counts."""
-    return total(read(url), ANSWERED, http_route=SLEEPS)
+def counted(*urls: str) -> float:
+    """Return how many of the requests to sleep one answer of each /metrics counts."""
+    return total(read(*urls), ANSWERED, http_route=SLEEPS)
 
 
-def wait_for(url: str, sent: int) -> None:
+def wait_for(urls: Sequence[str], sent: int) -> None:
     """Wait until so many requests to sleep are counted: their clients see the end of them first.
 
     :raises CheckFailed: where more are counted.
     """
     probe.until(
-        lambda: True if counted(url) >= sent else None,
+        lambda: True if counted(*urls) >= sent else None,
         what=f"{sent:,} requests to be counted",
         timeout=NOTED,
-        last=lambda: f"{counted(url):,.0f} are",
+        last=lambda: f"{counted(*urls):,.0f} are",
     )
-    found = counted(url)
+    found = counted(*urls)
     claim(found == sent, f"/metrics counts {found:,.0f} of {sent:,} requests")

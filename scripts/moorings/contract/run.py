@@ -84,14 +84,13 @@ class Run:
         return Own(name, self.target, size, limits=limits, yard=yard)
 
 
-def of_target(name: str, whole: bool = True) -> tuple[Run, ...]:
+def of_target(name: str, *only: str) -> tuple[Run, ...]:
     """Return what CI runs on a target: the core of the contract on each of its columns.
 
-    :param whole: all checks on the first column.
+    :param only: checks on the first column; none: all.
     """
     own = [flags for target, flags in targets.columns().values() if target == name]
-    first = Run(name, own[0]) if whole else Run(name, own[0], PARTIAL)
-    return (first, *(Run(name, flags, PARTIAL) for flags in own[1:]))
+    return (Run(name, own[0], only), *(Run(name, flags, PARTIAL) for flags in own[1:]))
 
 
 def _limits(target: str) -> Mapping[str, Limit]:

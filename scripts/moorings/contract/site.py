@@ -107,16 +107,30 @@ class Site:
         """Where operators ask: readiness and metrics, which a gateway keeps from clients."""
         return self.target.endpoints().inner or self.url
 
-    def deploy(self, flags: Mapping[str, object] | None = None, *, proof: bool = True) -> bool:
+    @property
+    def meters(self) -> tuple[str, ...]:
+        """Where operators ask for metrics: in one place, or in several that add up."""
+        each = self.target.endpoints().each
+        return each() if each is not None else (self.inner,)
+
+    def deploy(
+        self,
+        flags: Mapping[str, object] | None = None,
+        *,
+        proof: bool = True,
+        agreed: bool = False,
+    ) -> bool:
         """Deploy it, with changed settings where some are given.
 
         :param proof: the whole proof before the switch, or only readiness.
+        :param agreed: whether clients may notice it.
         """
         self.deployment = self._open(flags or {})
         if self.yard.tamper.restarts:
             self.stop()
         release = self.deployment.release()
-        change = lifecycle.deploy(self.target, release, self._plan(proof))
+        plan = replace(self._plan(proof), agree=lambda _: agreed)
+        change = lifecycle.deploy(self.target, release, plan)
         self.release = release
         return change is not None
 

@@ -24,4 +24,4 @@ class Size(StrEnum):
     @property
     def seconds(self) -> float:
         """How long a load may last at most."""
-        return 1500.0 if self is Size.FULL else 180.0
+        return 1500.0 if self is Size.FULL else 600.0

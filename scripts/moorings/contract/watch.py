@@ -12,7 +12,7 @@ from moorings.contract.outcome import CheckFailed
 from moorings.contract.wire import Answer
 
 #: A watcher ends by itself: requests and seconds.
-MOST, LONGEST = 20_000, 180.0
+MOST, LONGEST = 60_000, 600.0
 
 #: Seconds between two requests, so that watching is no load.
 PAUSE = 0.01

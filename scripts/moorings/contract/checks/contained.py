@@ -6,7 +6,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import report
+from moorings import addresses, report
 from moorings.contract import wire
 from moorings.contract.column import Column
 from moorings.contract.outcome import claim
@@ -18,6 +18,9 @@ KERNEL = {"proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"}
 
 #: Where cgroup v1 has its hierarchies: a folder of root's that nobody may write in (mode 0555).
 CGROUPS = "/sys/fs/cgroup"
+
+#: Files that a kubelet gives each container: the first is root's, the other takes a last message.
+KUBELETS = ("/etc/hosts", "/dev/termination-log")
 
 #: The sets of capabilities in /proc/PID/status; of a process without any, all are 0.
 #: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
@@ -45,7 +48,13 @@ class Mount:
     @property
     def fine(self) -> bool:
         """Whether it is read-only, the kernel's, small, or a volume."""
-        return not self.writable or self.kernels or self.bounded or "/volumes/" in self.root
+        volume = "/volumes/" in self.root
+        return not self.writable or self.kernels or self.bounded or volume or self.kubelets
+
+    @property
+    def kubelets(self) -> bool:
+        """Whether it is one of a kubelet's files for the pod."""
+        return self.point in KUBELETS and "/pods/" in self.root
 
     @property
     def kernels(self) -> bool:
@@ -122,7 +131,7 @@ def _status(one: Instance) -> dict[str, str]:
     "secure.published",
     proves="of all containers only the gateway is reached from outside, where clients and "
     "operators are told to ask",
-    needs=["containers"],
+    needs=["engine"],
     control="loose containers",
     quick=True,
 )
@@ -130,7 +139,7 @@ def published(column: Column) -> str:
     """Hold what is published against where the deployment says that it answers."""
     told = {column.target.endpoints().app, column.target.endpoints().operators}
     found = _contained(column).published()
-    strays = [f"{part} at {place}" for part, place in found if f"http://{place}" not in told]
+    strays = [f"{part} at {place}" for part, place in found if addresses.url(place) not in told]
     claim(not strays, f"published beside the gateway: {', '.join(strays)}")
     return ", ".join(f"{part} at {place}" for part, place in found)
 
@@ -139,7 +148,7 @@ def published(column: Column) -> str:
     "secure.secrets",
     proves="no secret is in an image's layers or history, a container's settings, the list of "
     "processes, the logs, `moor config` or an error page",
-    needs=["containers"],
+    needs=["engine"],
     control="a secret in the environment",
 )
 def secrets(column: Column) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from moorings import probe
-from moorings.contract import ledger, metrics, sockets, wire
+from moorings.contract import ledger, metrics, sockets, wire, workers
 from moorings.contract.column import Column
 from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_plan import below_400
@@ -41,21 +41,15 @@ BATCH = 2.0
 
 @dataclass
 class Seen:
-    """The processes that have answered so far."""
+    """The workers that have answered so far."""
 
-    pids: set[int] = field(default_factory=set)
+    workers: set[str] = field(default_factory=set)
 
     def note(self, answer: Answer) -> str:
         """Keep who made an answer; judge it as any load does."""
         if answer.status == 200:
-            self.pids.add(int(json.loads(answer.body)["pid"]))
+            self.workers.add(workers.who(json.loads(answer.body)))
         return below_400(answer)
-
-
-def _workers(site: Site) -> dict[int, int]:
-    """Return each worker's number on this host, and that by which it knows itself."""
-    found = (one for one in site.target.instances() if one.role == "worker")
-    return {int(one.id): int(one.own_id or one.id) for one in found}
 
 
 @check(
@@ -69,9 +63,9 @@ def crash_worker(column: Column) -> str:
     seen, size = Seen(), column.size
     with column.other() as site:
         with loaded(site, size, verdict=seen.note) as load:
-            workers = _workers(site)
-            killed, held = time.time(), _kill(min(workers))
-            took = _strong_again(site, workers, seen)
+            before = workers.numbers(site)
+            killed, held = time.time(), _kill(min(before))
+            took = _strong_again(site, before, seen)
             report = ended(load)
         site.stop()
         found = ledger.compare(
@@ -92,17 +86,17 @@ def _kill(worker: int) -> int:
     return held
 
 
-def _strong_again(site: Site, before: dict[int, int], seen: Seen) -> float:
+def _strong_again(site: Site, before: dict[int, str], seen: Seen) -> float:
     """Wait for as many workers as before, each of which has answered; return the seconds."""
 
     def strong() -> bool | None:
-        now = _workers(site)
-        answered = seen.pids.issuperset(now.values())
+        now = workers.numbers(site)
+        answered = seen.workers.issuperset(now.values())
         return True if len(now) >= len(before) and now != before and answered else None
 
     def last() -> str:
-        now = _workers(site)
-        answered = len(seen.pids.intersection(now.values()))
+        now = workers.numbers(site)
+        answered = len(seen.workers.intersection(now.values()))
         return f"{len(now)} of {len(before)} run, {answered} of them have answered"
 
     began = time.monotonic()
@@ -155,7 +149,7 @@ def _hang(column: Column, site: Site) -> float:
 
 def _threads(site: Site) -> int:
     """Return how many threads all workers have; one that is lost stays as long as its process."""
-    return sum(psutil.Process(pid).num_threads() for pid in _workers(site))
+    return sum(psutil.Process(pid).num_threads() for pid in workers.numbers(site))
 
 
 @check(
@@ -168,23 +162,23 @@ def recycle(column: Column) -> str:
     """Let every worker be replaced again and again."""
     seen, size = Seen(), column.size
     with column.other({"server.max_requests": 100}) as site:
-        wanted = len(_workers(site)) * (1 + size.cycles)
+        wanted = len(workers.numbers(site)) * (1 + size.cycles)
         with loaded(site, size, verdict=seen.note) as load:
             probe.until(
-                lambda: True if len(seen.pids) >= wanted else None,
+                lambda: True if len(seen.workers) >= wanted else None,
                 what=f"{wanted} workers to answer, one after another",
                 timeout=size.seconds / 2,
-                last=lambda: f"{len(seen.pids)} have",
+                last=lambda: f"{len(seen.workers)} have",
             )
             report = unharmed(load)
         # One more was sent before the load, to see how connections are kept.
-        metrics.wait_for(site.inner, report.answered + 1)
+        metrics.wait_for(site.meters, report.answered + 1)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
         found = ledger.compare(reader, report.answered_ids, since=report.since)
     if not found.even:
         raise CheckFailed(found.describe())
-    return f"{figure(report)}, {found.figure}, by {len(seen.pids)} workers"
+    return f"{figure(report)}, {found.figure}, by {len(seen.workers)} workers"
 
 
 @check(
@@ -198,13 +192,13 @@ def crash_master(column: Column) -> str:
     with column.other() as site:
         family = {one.id: one.role for one in site.target.instances()}
         (master,) = [int(id) for id, role in family.items() if role == "master"]
-        workers = {int(id) for id, role in family.items() if role == "worker"}
+        orphans = {int(id) for id, role in family.items() if role == "worker"}
         os.kill(master, signal.SIGKILL)
         began = time.monotonic()
-        probe.until(lambda: _anew(site, {master, *workers}), what="another master", timeout=BACK)
+        probe.until(lambda: _anew(site, {master, *orphans}), what="another master", timeout=BACK)
         took = time.monotonic() - began
-        _wait_until_gone(site, workers)
-    return f"serves again after {took:.1f} s, {len(workers)} orphans gone"
+        _wait_until_gone(site, orphans)
+    return f"serves again after {took:.1f} s, {len(orphans)} orphans gone"
 
 
 def _anew(site: Site, old: set[int]) -> bool | None:

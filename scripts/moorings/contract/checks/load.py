@@ -15,6 +15,7 @@ from moorings.contract import ledger, wire
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.column import Column
 from moorings.contract.hammer import SLEEPS, ended, figure, loaded, unharmed
+from moorings.contract.load import Load
 from moorings.contract.load_releases import Succession
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
@@ -80,7 +81,7 @@ def deploy_load(column: Column) -> str:
     """Deploy another app over the first and the first over it, judged by who answers when."""
     size = column.size
     with column.other() as site:
-        succession = Succession(site.coming({}).version)
+        succession = Succession(site.coming({}).version, site.target.mixes)
         with loaded(site, size, succession) as load:
             for number in range(size.cycles):
                 flags = {} if number % 2 else OTHER
@@ -90,7 +91,12 @@ def deploy_load(column: Column) -> str:
                 succession.finish()
                 _nothing_of(before, site)
                 load.wait(BETWEEN)
-            return figure(unharmed(load))
+            return _figure(site, load)
+
+
+def _figure(site: Site, load: Load) -> str:
+    both = "; both releases answered while it went on" if site.target.mixes else ""
+    return f"{figure(unharmed(load))}{both}"
 
 
 @check(
@@ -103,7 +109,7 @@ def rollback_load(column: Column) -> str:
     """Deploy two releases of an app, then go from each back to the other."""
     size = column.size
     with _two_releases(column) as (site, versions):
-        succession = Succession(versions[-1])
+        succession = Succession(versions[-1], site.target.mixes)
         with loaded(site, size, succession) as load:
             for number in range(size.cycles):
                 succession.begin(versions[number % 2])
@@ -112,7 +118,7 @@ def rollback_load(column: Column) -> str:
                 succession.finish()
                 _nothing_of(before, site)
                 load.wait(BETWEEN)
-            return figure(unharmed(load))
+            return _figure(site, load)
 
 
 @contextmanager

@@ -272,14 +272,14 @@ def metrics_sum(column: Column) -> str:
     """Ask every worker, kill one, ask its successor, deploy; read the sums from all of them."""
     with column.other() as site:
         count = workers.count(site)
-        found, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
+        _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
         _adds_up(site, sent, count)
-        killed = min(found)
+        killed = min(workers.numbers(site))
         os.kill(killed, signal.SIGKILL)
         probe.until(lambda: _succeeded(site, killed, count), what="another worker", timeout=BACK)
         sent += workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)[1]
         _adds_up(site, sent, count)
-        samples = metrics.read(site.inner)
+        samples = metrics.read(*site.meters)
         started = metrics.total(samples, metrics.STARTS)
         wrong = f"{started:.0f} workers are said to have started, not {count + 1}"
         claim(started == count + 1, wrong)
@@ -293,11 +293,12 @@ def metrics_sum(column: Column) -> str:
 
 def _adds_up(site: Site, sent: int, count: int) -> None:
     """Read the sums as often as it takes to meet every worker."""
-    metrics.wait_for(site.inner, sent)
+    meters = site.meters
+    metrics.wait_for(meters, sent)
     for _ in range(5 * count):
-        found = metrics.counted(site.inner)
+        found = metrics.counted(*meters)
         claim(found == sent, f"/metrics counts {found:.0f} of {sent} requests")
-    samples = metrics.read(site.inner)
+    samples = metrics.read(*site.meters)
     running, there = (metrics.total(samples, name) for name in (metrics.ACTIVE, metrics.WORKERS))
     claim(running == 0, f"{running:.0f} requests are said to run, none does")
     claim(there == count, f"{there:.0f} workers are said to run, {count} do")
@@ -305,8 +306,8 @@ def _adds_up(site: Site, sent: int, count: int) -> None:
 
 def _succeeded(site: Site, killed: int, count: int) -> bool | None:
     """Tell whether there are as many workers as before, of which each has its metrics."""
-    now = {int(one.id) for one in site.target.instances() if one.role == "worker"}
+    now = workers.numbers(site)
     if killed in now or len(now) < count:
         return None
-    there = metrics.total(metrics.read(site.inner), metrics.WORKERS)
+    there = metrics.total(metrics.read(*site.meters), metrics.WORKERS)
     return True if there == count else None

@@ -339,6 +339,15 @@ def test_both_may_answer_during_a_deploy_but_never_back_on_one_connection(ill: S
     assert "release a again, but only b may answer" in report.describe()
 
 
+def test_a_rollout_may_mix_both_until_it_is_over(ill: Start) -> None:
+    succession = Succession("a", mixes=True)
+    succession.begin("b")
+    assert loaded(plan(ill(by_number("a", "b", "a"))), succession).failed == 0
+    succession.finish()
+    report = loaded(plan(ill(by_number("b", "a", "b"))), succession)
+    assert report.counts == {Kind.RELEASE: 1}
+
+
 def test_another_connection_may_meet_the_old_one(ill: Start) -> None:
     single = (Group("single", clients=1, keep_alive=False),)
     succession = Succession("a")

@@ -21,6 +21,8 @@ IDS = [
     "metrics.sum", "trace.outage", "trace.sampling", "trace.legacy",
     "proxy.trusted", "proxy.spoofed", "secure.headers", "secure.tls", "secure.debug", "secure.user",
     "secure.readonly", "secure.caps", "secure.published", "secure.secrets",
+    "pods.load", "pods.evict", "secure.policy",
+    "data.durable", "deploy.renewed",
 ]  # fmt: skip
 
 

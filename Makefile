@@ -24,14 +24,11 @@ export MOOR_JAEGER_URL ?= $(JAEGER_URL)
 export MOOR_JAEGER_BINARY ?= $(JAEGER_BIN)
 
 PYTEST = .venv/bin/python -m pytest
-# What `make test` runs two at a time, as most of a test is waiting; the longest comes first.
-LONGEST = tests/targets/test_gunicorn.py
-COLUMNS = $(filter-out $(LONGEST),$(wildcard tests/targets/test_*.py))
-PARTS = $(LONGEST) tests/controls $(COLUMNS) tests/journeys tests/unit
-# What `make test` runs two at a time, as most of a test is waiting; the longest comes first.
-LONGEST = tests/targets/test_gunicorn.py
-COLUMNS = $(filter-out $(LONGEST),$(wildcard tests/targets/test_*.py))
-PARTS = $(LONGEST) tests/controls $(COLUMNS) tests/journeys tests/unit
+# What `make test` runs two at a time, as most of a test is waiting.
+# At first all but the unit tests wait for Jaeger to be built; Kubernetes is built by what the
+# controls leave of the processors.
+FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls tests/targets/test_k8s.py
+PARTS = $(FIRST) $(filter-out $(FIRST),$(wildcard tests/targets/test_*.py)) tests/journeys
 
 ##@ Try it
 deploy-local:  ## Deploy the app and Jaeger here, walk a tour, show its trace (TARGET=gunicorn)
@@ -45,8 +42,9 @@ logs:  ## Print the newest log lines of the app
 traces:  ## List the newest traces
 	@./moor traces $(TARGET)
 
-secrets:  ## Make the secrets of deploy/docker/compose.yaml, at first use
+secrets:  ## Make the secrets of deploy/docker and deploy/k8s, at first use
 	@deploy/docker/secrets.sh
+	@deploy/docker/secrets.sh deploy/k8s/overlays/dev/secrets
 
 ##@ Operate
 $(TARGETS:%=deploy-%): deploy-%:  ## Deploy the app on target %
@@ -68,7 +66,7 @@ test: environment  ## Lint, unit tests and the contract, two parts at a time, wi
 	@PYTHONPATH=scripts .venv/bin/python -m moorings.needed
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(PARTS)
 $(PARTS):
-	@$(PYTEST) $(COVER) $@
+	@$(PYTEST) --durations=12 --durations-min=20 $(COVER) $@
 tests/unit: COVER = --cov --cov-report=term
 lint: environment  ## Check style and types
 	@.venv/bin/ruff check .
@@ -78,11 +76,13 @@ unit: environment  ## Run the unit tests: no network, seconds
 	@$(PYTEST) tests/unit
 contract: environment  ## Run the contract on every target that this machine can run
 	@$(PYTEST) tests/targets
-controls: environment  ## Show that each check turns red on its bad configuration
-	@$(PYTEST) tests/controls
+controls: environment  ## Show that each check turns red, by those too that cost minutes
+	@CONTROLS=all $(PYTEST) tests/controls
 prove:  ## Prove every column at full size and keep the reports in docs/grid (COLUMN=gunicorn-sync)
 	@./moor prove $(COLUMN)
-bench:  ## Measure how long a deploy of changed code takes under load, part by part
+bench:  ## Measure what traces, metrics and log lines cost, against bare Flask and contrib
+	@bench/run
+bench-deploy:  ## Measure how long a deploy of changed code takes under load, part by part
 	@./moor bench $(TARGET)
 grid: environment  ## Make the pages of the grid from the reports in docs/grid
 	@./moor grid
@@ -103,5 +103,5 @@ help:  ## Show this help
 	@printf '\nTARGET: $(TARGETS)\n'
 
 .PHONY: deploy-local down status logs traces $(TARGETS:%=deploy-%) $(TARGETS:%=check-%) \
-  secrets releases rollback reload config test lint unit contract controls prove grid bench environment docs picture lock help \
+  secrets releases rollback reload config test lint unit contract controls prove grid bench bench-deploy environment docs picture lock help \
   $(PARTS)

@@ -1,13 +1,17 @@
 """What a run of the tests has of the machine, and gives back."""
 
+import fcntl
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from moorings import deployment
+from moorings import cluster, deployment
+from moorings.layout import Layout
 from moorings.runner import LocalRunner
+from moorings.services import cluster_needs
 from moorings.services import engine as engines
 from moorings.services.engine import Engine
 from moorings.targets.docker import ROOT
@@ -34,3 +38,41 @@ def docker() -> Iterator[Engine]:
             yield engine
     finally:
         engines.put_away(engine)
+
+
+@pytest.fixture(scope="session")
+def kubernetes(docker: Engine) -> Iterator[None]:
+    """A cluster on this machine: the one that kubectl knows, or one to be thrown away.
+
+    Where none may be made, what needs it is left out; CI has no such case.
+    """
+    made = deployment.open(ROOT, os.environ, {}, "k8s", looks_only=True)
+    ours = cluster.of(made.layout, LocalRunner()).record()
+    if all(need.there for need in made.target.needs()) and (ours is None or ours.owner is None):
+        yield
+        return
+    lacks = [need for need in cluster_needs.needs() if not need.there and not need.packages]
+    if lacks and not os.environ.get("CI"):
+        pytest.skip(f"{lacks[0].what}: {lacks[0].how}")
+    with _cluster(made.layout):
+        yield
+
+
+@contextmanager
+def _cluster(layout: Layout) -> Iterator[None]:
+    """A cluster to be thrown away, by the last of the runs side by side that use it."""
+    layout.clusters.mkdir(parents=True, exist_ok=True)
+    with (layout.clusters / f"{layout.name}.users").open("ab") as users:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        # What runs the tests outlives each of them.
+        own = cluster.prepare(layout, LocalRunner(), yes=True)
+        own.up(owner=os.getppid())
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                record = own.record()
+                if record is not None and record.owner is not None:
+                    own.down()

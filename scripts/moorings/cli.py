@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from moorings import deployment, local, logfile, report, targets, ui, words
+from moorings import cluster, deployment, local, logfile, report, targets, ui, words
 from moorings.bench import bench
 from moorings.contract.command import check
 from moorings.contract.grid.command import grid
@@ -68,7 +68,11 @@ def moor() -> None:
 @click.option(
     "--local", "is_local", is_flag=True, help="Start Jaeger, walk a tour, show its trace."
 )
-@click.option("--yes", is_flag=True, help="As root, install what is missing without asking.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Install what is missing, and interrupt clients for a moment, without asking.",
+)
 @dry_run
 @setting_options
 def deploy(target: str, is_local: bool, yes: bool, **options: Any) -> None:
@@ -267,6 +271,7 @@ moor.add_command(check)
 moor.add_command(prove)
 moor.add_command(grid)
 moor.add_command(bench)
+moor.add_command(cluster.command)
 for own in targets.commands():
     moor.add_command(own)
 

@@ -1,10 +1,13 @@
 """One deployment put together: its settings, its target, what it leans on."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import click
 
 from moorings import (
     history,
@@ -100,8 +103,14 @@ class Deployment:
             prove=lifecycle.unproved if dry else lifecycle.prove,
             claim=self._claim,
             supply=packages.Supply(self.context.runner, self.layout.state, self.yes),
+            agree=self._agrees,
             window=0 if dry else lifecycle.ALIVE,
         )
+
+    def _agrees(self, costs: Sequence[str]) -> bool:
+        """Tell whether the operator wants what clients will notice: said so, or asked."""
+        question = f"{' and '.join(costs)}: made anew, requests fail for a moment. Go on?"
+        return self.yes or (sys.stdin.isatty() and click.confirm(question))
 
     @property
     def history(self) -> History:

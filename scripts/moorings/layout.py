@@ -10,7 +10,7 @@ from moorings.errors import SettingsError
 from moorings.settings import Settings
 
 #: Folders beside those of the deployments, which belong to all of them.
-SHARED = ("bin", "environments", "engine")
+SHARED = ("bin", "clusters", "environments", "engine")
 
 #: Characters of a name that moor makes; the contract's own deployments add to it.
 LONGEST = 40
@@ -38,6 +38,11 @@ class Layout:
     def engine(self) -> Path:
         """A Docker engine that moor itself has started, and all that it keeps."""
         return self.state / "engine"
+
+    @property
+    def clusters(self) -> Path:
+        """Clusters to be thrown away that moor itself has started, a folder for each."""
+        return self.state / "clusters"
 
     @property
     def bin(self) -> Path:

@@ -1,7 +1,7 @@
 """Deploy, rollback, reload, down: the policy, written once from a target's primitives."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from moorings.errors import MoorError, NeedError, NotReadyError, of_system
 from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
-from moorings.target import Need, Release, Target
+from moorings.target import Need, Release, Renews, Target
 
 #: A new release must live this long, in seconds, before clients reach it.
 ALIVE = 5.0
@@ -19,6 +19,11 @@ ALIVE = 5.0
 
 def nothing(need: Need) -> bool:
     """Supply nothing."""
+    return False
+
+
+def never(costs: Sequence[str]) -> bool:
+    """Agree to nothing that clients would notice."""
     return False
 
 
@@ -38,6 +43,8 @@ class Plan:
     """Notes for a block whose deployment this is; raises where it is another's."""
     supply: Callable[[Need], bool] = nothing
     """Gets what a target lacks, where it may."""
+    agree: Callable[[Sequence[str]], bool] = never
+    """Asks the operator for what clients would notice."""
     window: float = ALIVE
     """Seconds for which a proved release must stay alive before clients reach it."""
 
@@ -51,6 +58,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
     with plan.lock.held(f"deploy {release.version}"):
         old = target.live()
         if old == release:
+            _renewed(target, plan)
             return None
         with plan.claim():
             return _deploy(target, old, release, plan)
@@ -59,6 +67,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
 def _deploy(target: Target, old: Release | None, release: Release, plan: Plan) -> Change:
     require_known(target, old)
     require(target.needs(), plan.supply)
+    require_agreed(target, plan)
     ui.say(f"Release {release.version} on {target.column}", style="bold")
     with plan.history.change("deploy", old, release) as change:
         with _undone(target, release, plan, change):
@@ -98,6 +107,31 @@ def require(needs: list[Need], supply: Callable[[Need], bool] = nothing) -> None
     for need in needs:
         if not need.there and not supply(need):
             raise NeedError(need.what, hint=need.how)
+
+
+def require_agreed(target: Target, plan: Plan) -> None:
+    """See that the operator wants what of a deploy clients would notice.
+
+    :raises MoorError: where nobody says so; nothing is changed then.
+    """
+    costs = target.interrupts() if isinstance(target, Renews) else []
+    if costs and not plan.agree(costs):
+        raise MoorError(
+            f"this deploy makes anew {' and '.join(costs)}: requests fail for a moment; "
+            "nothing is changed yet",
+            hint=f"./moor deploy {target.name} --yes, in a quiet hour",
+        )
+
+
+def _renewed(target: Target, plan: Plan) -> None:
+    """See that what outlives deploys is as it should be; the release itself is."""
+    require_agreed(target, plan)
+    _renew(target)
+
+
+def _renew(target: Target) -> None:
+    if isinstance(target, Renews):
+        target.renew()
 
 
 def require_known(target: Target, old: Release | None) -> None:
@@ -158,6 +192,7 @@ def _left(target: Target) -> str:
 def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:
     with change.part("build"):
         target.build(release)
+    _renew(target)
     if not plan.migrate:
         return
     try:
@@ -180,6 +215,9 @@ def _accepted(target: Target, release: Release) -> None:
 
 
 def _last_word(problem: MoorError) -> str:
+    """Return the cause: what is known with its next step, or else the last line of a log."""
+    if problem.hint:
+        return problem.fact
     said = problem.log.strip().splitlines()
     return said[-1] if said else problem.fact
 

@@ -53,6 +53,7 @@ class MasteredTarget:
     """Serves the app by masters of one server on a socket of this host."""
 
     proved_serves = False
+    mixes = False
 
     def __init__(self, context: Context, server: Server) -> None:
         """Read nothing but the context."""
@@ -73,6 +74,11 @@ class MasteredTarget:
     @property
     def _unusual(self) -> bool:
         return self.front.wanted and self.server.gateway != NGINX
+
+    @property
+    def longest_stop(self) -> float:
+        """Return the grace period."""
+        return float(self.context.settings.server.grace)
 
     @property
     def hops(self) -> int:

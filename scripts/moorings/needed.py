@@ -10,7 +10,9 @@ from pathlib import Path
 
 from moorings import deployment, packages, targets, ui
 from moorings.runner import LocalRunner
-from moorings.target import Need
+from moorings.services import cluster_needs
+from moorings.target import Need, Target
+from moorings.targets.k8s import K8s
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,10 +22,17 @@ def missing(root: Path, environ: Mapping[str, str]) -> list[Need]:
     found: dict[str, Need] = {}
     for target, flags in targets.columns().values():
         made = deployment.open(root, environ, flags, target, looks_only=True)
-        for need in made.target.needs():
+        for need in _packaged(made.target):
             if need.packages and not need.there:
                 found[need.what] = need
     return [*found.values(), *_by_hand()]
+
+
+def _packaged(target: Target) -> list[Need]:
+    """Return what a target wants; where that is a cluster, the tests start one and end it."""
+    needs = target.needs()
+    starts = isinstance(target, K8s) and any(need.remedy for need in needs)
+    return cluster_needs.needs() if starts else needs
 
 
 def _by_hand() -> list[Need]:

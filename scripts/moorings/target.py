@@ -3,11 +3,15 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from moorings.layout import Layout
 from moorings.runner import Runner, User
 from moorings.settings import Settings
+
+if TYPE_CHECKING:
+    from moorings.services.kube_fleet import Fleet
 
 #: The configuration of a release that serves on while nothing would start it again.
 UNWATCHED = "unwatched"
@@ -58,7 +62,7 @@ class Instance:
     """Resident bytes."""
     listens: tuple[str, ...] = ()
     own_id: str = ""
-    """Its id as it knows itself; empty: the same."""
+    """A process as it knows itself, `host/pid`; empty: as this host knows it."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,18 @@ class Endpoints:
     closed: bool = False
     """Whether clients are told that the app is under maintenance."""
 
+    each: Callable[[], tuple[str, ...]] | None = field(default=None, compare=False)
+    """Tells where each of several apps answers by itself, where no address speaks for them all."""
+
     @property
     def operators(self) -> str:
         """Where to ask for readiness and metrics."""
         return self.inner or self.app
+
+    @property
+    def meters(self) -> tuple[str, ...]:
+        """Where to ask for metrics: the sum over all is the deployment's."""
+        return self.each() if self.each is not None else (self.operators,)
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,15 @@ class Target(Protocol):
     @property
     def proved_serves(self) -> bool:
         """Whether what was proved is itself what serves, and not another of the same release."""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the old release and the new one both answer while a switch goes on."""
+
+    @property
+    def longest_stop(self) -> float:
+        """Seconds that a stop takes at most where a request hangs: one grace period, or more
+        where its parts go one after another and announce it."""
 
     @property
     def column(self) -> str:
@@ -181,3 +202,39 @@ class Contained(Protocol):
 
     def told(self) -> Iterator[tuple[str, bytes]]:
         """What anybody reads who may ask the engine, by its place: settings, history, layers."""
+
+
+@runtime_checkable
+class Clustered(Protocol):
+    """A target whose app runs in several pods, which come and go."""
+
+    def fleet(self) -> "Fleet":
+        """The pods, and what may be done to them."""
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """What a target that brings the app's database shows of it, past the app."""
+
+    def rows(self, query: str) -> list[list[str]]:
+        """What a query finds, by the right to read and write rows alone."""
+
+    def database(self) -> int:
+        """The process with which it ends, by its number on this host; 0: it does not run."""
+
+    def data_in(self, folder: Path) -> Mapping[str, object]:
+        """The settings by which it has its data in a folder of this machine, empty at first."""
+
+    def restart_database(self) -> None:
+        """Stop it in order and start it again."""
+
+
+@runtime_checkable
+class Renews(Protocol):
+    """What a target has whose parts beside the app outlive a deploy."""
+
+    def interrupts(self) -> Sequence[str]:
+        """Which of them are no longer as they should be, and cost clients a moment to renew."""
+
+    def renew(self) -> None:
+        """Renew what is not as it should be. Fine where all is."""

@@ -37,6 +37,11 @@ def version(folder: Path, parts: Sequence[str] = (".",)) -> Version:
     return Version(f"{commit[:12]}-{content}" if commit else content, commit)
 
 
+def time(folder: Path, commit: str) -> str:
+    """Return when a commit was made, in seconds since 1970; empty where no git knows it."""
+    return _git(folder, "show", "--no-patch", "--format=%ct", commit).strip() if commit else ""
+
+
 def digest(folder: Path, parts: Sequence[str] = (".",)) -> str:
     """Hash the paths, modes and bytes of every file."""
     total = hashlib.sha256()

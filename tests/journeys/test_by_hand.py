@@ -17,10 +17,16 @@ import pytest
 from tests.journeys.conftest import ROOT
 
 from moorings import deployment, lifecycle, ports, probe
+from moorings.runner import LocalRunner
+from moorings.services import kube_own
+from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger_source import VERSION
+from moorings.services.kube_manifests import IMAGES, SHOP
 from moorings.targets.docker import Docker
+from moorings.targets.k8s import K8s
 
+MANIFESTS = "".join(file.read_text() for file in (ROOT / "deploy" / "k8s").rglob("*.yaml"))
 PAGES = sorted((ROOT / "deploy").rglob("README.md"))
 
 #: Seconds; each page that needs an environment makes its own.
@@ -183,11 +189,56 @@ def images(engine: Engine, person: Person) -> Iterator[None]:
         made.down(volumes=True)
 
 
+@contextmanager
+def nodes(engine: Engine, person: Person) -> Iterator[None]:
+    """Let a person use a cluster, whose nodes have images under the names of the public ones."""
+    plain = deployment.open(ROOT, os.environ, {}, "k8s", looks_only=True).layout
+    own = kube_own.nearest(plain, LocalRunner())
+    if own is None:
+        missing = "images with the names of public ones come into a cluster of moor's own alone"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    flags = {"deployment.name": f"{plain.name}-by-hand-{os.getpid()}"}
+    made = deployment.open(ROOT, os.environ, flags, "k8s")
+    target = made.target
+    assert isinstance(target, K8s)
+    release = target.version()
+    try:
+        target.build(release)
+        stand_ins = target.images.bases()
+        named = {SHOP: target.images.name(release.version)}
+        named |= {name: stand_ins[variable] for variable, name in IMAGES.items()}
+        for name, image in named.items():
+            assert own.tag(image, public(name))
+        lend(own, person)
+        yield
+    finally:
+        made.down(volumes=True)
+
+
+def lend(cluster: Cluster, person: Person) -> None:
+    """Give a person the client, and what it logs in with."""
+    config, programs = person.home / "kubeconfig", person.home / "bin"
+    shutil.copy2(cluster.kubeconfig, config)
+    person.more["KUBECONFIG"] = str(config)
+    programs.mkdir(exist_ok=True)
+    shutil.copy2(cluster.programs.kubectl, programs / "kubectl")
+
+
+def public(name: str) -> str:
+    """Return an image with its tag, as the manifests name it."""
+    found = re.search(rf"image: ({re.escape(name)}:\S+)", MANIFESTS)
+    assert found is not None
+    return found[1] if "/" in name else f"library/{found[1]}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
 def test_a_page_can_be_followed(page: Path, person: Person, request: pytest.FixtureRequest) -> None:
     with ExitStack() as given:
         if page.parent.name == "docker":
             given.enter_context(images(request.getfixturevalue("docker"), person))
+        if page.parent.name == "k8s":
+            request.getfixturevalue("kubernetes")
+            given.enter_context(nodes(request.getfixturevalue("docker"), person))
         follow(page, person)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ class Recorder:
         self.missing: list[Need] = []
         self.here = {"old"}
         self.lost: list[str] = []
+        self.costs: list[str] = []
 
     def __getattr__(self, primitive: str) -> Callable[..., None]:
         def call(*arguments: object) -> None:
@@ -55,6 +57,9 @@ class Recorder:
     def strays(self) -> list[str]:
         return self.lost
 
+    def interrupts(self) -> list[str]:
+        return self.costs
+
     def built(self) -> set[str]:
         return set(self.here)
 
@@ -78,6 +83,7 @@ def test_a_good_release_takes_over_in_order(tmp_path: Path) -> None:
     assert lifecycle.deploy(target, NEW, plan(tmp_path)) is not None
     assert target.calls == [
         "build new",
+        "renew",
         "migrate new migrate it",
         "start new",
         "switch new",
@@ -94,7 +100,7 @@ def test_another_configuration_of_the_same_version_retires_the_old_one(tmp_path:
 def test_the_same_release_changes_nothing(tmp_path: Path) -> None:
     target = Recorder(live=NEW)
     assert lifecycle.deploy(target, NEW, plan(tmp_path)) is None
-    assert target.calls == []
+    assert target.calls == ["renew"]
 
 
 def test_a_stop_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -255,3 +261,36 @@ def test_ctrl_c_in_the_drain_leaves_the_new_one(
     assert states(chosen)[0] == ("new", False)
     assert chosen.history.last()["outcome"] == "done, stopped in the drain"
     assert "release new had taken over" in capsys.readouterr().err
+
+
+def test_what_clients_would_notice_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    target = Recorder()
+    target.costs = ["gateway (image a -> b)"]
+    with pytest.raises(MoorError, match=r"gateway \(image a -> b\).*nothing is changed") as refused:
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    assert refused.value.hint.startswith("./moor deploy recorder --yes")
+    assert target.calls == []
+
+
+def test_what_clients_would_notice_is_done_where_the_operator_agrees(tmp_path: Path) -> None:
+    target, asked = Recorder(), []
+    target.costs = ["gateway (image a -> b)"]
+    agreed = replace(plan(tmp_path), agree=lambda costs: not asked.append(costs))
+    assert lifecycle.deploy(target, NEW, agreed) is not None
+    assert asked == [target.costs]
+    assert target.calls.index("renew") < target.calls.index("start new")
+
+
+def test_of_a_release_that_runs_the_parts_beside_it_are_asked_about_too(tmp_path: Path) -> None:
+    target = Recorder(NEW)
+    target.costs = ["postgres (image a -> b)"]
+    with pytest.raises(MoorError, match="makes anew postgres"):
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+
+
+def test_a_cause_that_is_known_is_not_hidden_by_the_last_line_of_a_log(tmp_path: Path) -> None:
+    target = Recorder(fails="migrate")
+    target.error = CommandError("the volume is of PostgreSQL 16", hint="dump it", log="unhealthy")
+    with pytest.raises(MoorError) as refused:
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    assert refused.value.fact == "the migration failed: the volume is of PostgreSQL 16"

@@ -11,6 +11,7 @@ from moorings.runner import Runner, User
 from moorings.settings import Settings
 
 if TYPE_CHECKING:
+    from moorings.services.cluster import Cluster
     from moorings.services.kube_fleet import Fleet
 
 #: The configuration of a release that serves on while nothing would start it again.
@@ -211,22 +212,33 @@ class Clustered(Protocol):
     def fleet(self) -> "Fleet":
         """The pods, and what may be done to them."""
 
+    def throwaway(self) -> "Cluster | None":
+        """The cluster, where it is one of moor's own, on this machine; None: it is another's."""
+
+
+class Database(Protocol):
+    """The app's database, past the app."""
+
+    def rows(self, query: str) -> list[list[str]]:
+        """What a query finds, by the right to read and write rows alone."""
+
+    def process(self) -> int:
+        """The process with which it ends, by its number on this host; 0: it does not run."""
+
+    def restart(self) -> None:
+        """Stop it in order, start it again, and wait until it answers."""
+
 
 @runtime_checkable
 class Keeps(Protocol):
     """What a target that brings the app's database shows of it, past the app."""
 
-    def rows(self, query: str) -> list[list[str]]:
-        """What a query finds, by the right to read and write rows alone."""
+    def database(self) -> "Database":
+        """The database."""
 
-    def database(self) -> int:
-        """The process with which it ends, by its number on this host; 0: it does not run."""
-
-    def data_in(self, folder: Path) -> Mapping[str, object]:
-        """The settings by which it has its data in a folder of this machine, empty at first."""
-
-    def restart_database(self) -> None:
-        """Stop it in order and start it again."""
+    def data_in(self, folder: Path) -> Mapping[str, object] | None:
+        """The settings by which it has its data in a folder of this machine, empty at first;
+        None where it can not."""
 
 
 @runtime_checkable

@@ -273,6 +273,16 @@ def without_budget(target: Target) -> Target:
     return _edited(target, edit)
 
 
+def blind(target: Target) -> Target:
+    """Return a target whose autoscaler takes no pod for busy."""
+
+    def edit(raw: Raw) -> None:
+        if raw["kind"] == "HorizontalPodAutoscaler":
+            raw["spec"]["metrics"][0]["resource"]["target"]["averageValue"] = "100"
+
+    return _edited(target, edit)
+
+
 def without_policy(target: Target) -> Target:
     """Return a target whose namespace takes whatever comes."""
 

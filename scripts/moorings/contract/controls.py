@@ -134,7 +134,13 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.without_policy), frozenset({"secure.policy"}), target="k8s", slow=True
     ),
     "no PodDisruptionBudget": Control(
-        Tamper(target=bad.without_budget), frozenset({"pods.evict"}), target="k8s", slow=True
+        Tamper(target=bad.without_budget),
+        frozenset({"pods.evict", "pods.node"}),
+        target="k8s",
+        slow=True,
+    ),
+    "an autoscaler that sees no load": Control(
+        Tamper(target=bad.blind), frozenset({"pods.autoscale"}), target="k8s", slow=True
     ),
     "one pod that may be missing": Control(
         Tamper(target=bad.one_pod_that_may_miss),

@@ -1,6 +1,9 @@
 """The pods of a deployment as a whole: how many there are, and what becomes of one that ends."""
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +31,25 @@ class Fleet:
     def ready(self, name: str = "app") -> list[str]:
         """Return the pods that may get requests, by name."""
         return sorted(kube_pods.name(one) for one in self._pods(name) if kube_pods.ready(one))
+
+    def has(self, count: int, within: float) -> float:
+        """Wait until so many pods of the app are there and ready; return the seconds it took.
+
+        :raises NotReadyError: when the time is up.
+        """
+        began = time.monotonic()
+        self._settled("app", count, within)
+        return time.monotonic() - began
+
+    @contextmanager
+    def cordoned(self) -> Iterator[None]:
+        """Let the node of the app take no new pod for the length of a block."""
+        node = at(self._pods("app"), 0, "spec", "nodeName")
+        self.kubectl.do("cordon", node)
+        try:
+            yield
+        finally:
+            self.kubectl.do("uncordon", node)
 
     def scale(self, count: int) -> None:
         """Have so many pods of the app, by the HorizontalPodAutoscaler; wait until it is so."""
@@ -72,7 +94,7 @@ class Fleet:
         wanted = at(self.kubectl.find("deployment", "app"), "spec", "replicas")
         self._settled("app", int(wanted or 0))
 
-    def _settled(self, name: str, count: int) -> None:
+    def _settled(self, name: str, count: int, within: float = SETTLED) -> None:
         def there() -> bool | None:
             return True if len(self._pods(name)) == len(self.ready(name)) == count else None
 
@@ -80,7 +102,7 @@ class Fleet:
             return f"{len(self.ready(name))} of {len(self._pods(name))} are ready"
 
         what = f"{count} pods of {name}"
-        probe.until(there, what=what, timeout=SETTLED, every=0.5, last=last)
+        probe.until(there, what=what, timeout=within, every=0.5, last=last)
 
 
 def _points(pod: Raw) -> set[str]:

@@ -21,6 +21,11 @@ def name(pod: Raw) -> str:
     return str(at(pod, "metadata", "name"))
 
 
+def uid(pod: Raw) -> str:
+    """Return what tells a pod from a later one of the same name."""
+    return str(at(pod, "metadata", "uid") or "")
+
+
 def role(pod: Raw) -> str:
     """Return what a pod is, by its label."""
     return str(at(pod, "metadata", "labels", NAME) or "")

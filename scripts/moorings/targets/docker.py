@@ -99,7 +99,6 @@ class Docker:
         }
         self.project = Project(self.engine, self._variables, self._layers())
         self.gateway = ComposeGateway(self.project, self.server)
-        self.postgres = ComposeDatabase(self.project)
         self.sources = Sources(context, PARTS)
         debian = self.options.images == "debian"
         self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
@@ -392,21 +391,13 @@ class Docker:
         """Yield what the engine tells anybody who may ask it."""
         return compose_shown.told(self.project)
 
-    def rows(self, query: str) -> list[list[str]]:
-        """Ask PostgreSQL itself."""
-        return self.postgres.rows(query)
-
-    def database(self) -> int:
-        """Return the first process of its container."""
-        return self.postgres.process()
+    def database(self) -> ComposeDatabase:
+        """Return PostgreSQL, past the app."""
+        return ComposeDatabase(self.project)
 
     def data_in(self, folder: Path) -> Mapping[str, object]:
         """Return the settings by which its data is in a folder."""
         return {"docker.data": str(folder)}
-
-    def restart_database(self) -> None:
-        """Stop its container in order and start it again."""
-        self.postgres.restart()
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer."""

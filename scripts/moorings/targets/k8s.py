@@ -7,6 +7,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 
 from moorings import cluster, gateway, lifecycle, probe, service, ui
 from moorings.errors import MoorError, NotReadyError
@@ -20,9 +21,11 @@ from moorings.services import (
     kube_reasons,
 )
 from moorings.services.app_images import AppImages
+from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger import Jaeger
 from moorings.services.kube_context import Context as KubeContext
+from moorings.services.kube_database import KubeDatabase
 from moorings.services.kube_endpoints import KubeEndpoints
 from moorings.services.kube_fleet import Fleet
 from moorings.services.kube_forwards import Forwards
@@ -167,6 +170,13 @@ class K8s:
         """Its pods, for who lets them come and go."""
         return Fleet(self.kubectl, self.home)
 
+    def database(self) -> KubeDatabase:
+        """Return PostgreSQL, past the app."""
+        return KubeDatabase(self.kubectl)
+
+    def data_in(self, folder: Path) -> None:
+        """Return none: its data is in a volume of the cluster's."""
+
     def needs(self) -> list[Need]:
         """Want a cluster that may be touched and answers, and an engine for the images."""
         first = kube_context.need(self.cluster, named=bool(self._wanted))
@@ -224,10 +234,15 @@ class K8s:
             return
         KubeImages(self.kubectl, self.engine, self.cluster, self._load).bring(images)
 
+    def throwaway(self) -> Cluster | None:
+        """Return the cluster, where it is one of moor's own."""
+        if self.cluster is None:
+            return None
+        return kube_own.at_address(self.context.layout, self.context.runner, self.cluster.server)
+
     def _load(self, image: str) -> None:
         assert self.cluster is not None
-        layout, runner = self.context.layout, self.context.runner
-        own = kube_own.at_address(layout, runner, self.cluster.server)
+        own = self.throwaway()
         if own is None:
             hint = "./moor cluster status shows those that run"
             raise MoorError(f"no cluster of moor's is at {self.cluster.server}", hint=hint)

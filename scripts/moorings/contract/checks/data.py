@@ -72,18 +72,19 @@ def _deploy(site: Site, _: Customers) -> None:
 
 def _kill_database(site: Site, _: Customers) -> None:
     """Kill the process with which its container ends: what is to start it again is its policy."""
-    killed = _keeps(site).database()
+    database = _keeps(site).database()
+    killed = database.process()
     claim(killed > 0, "the database does not run")
     os.kill(killed, signal.SIGKILL)
 
     def anew() -> bool | None:
-        return True if _keeps(site).database() not in (killed, 0) else None
+        return True if database.process() not in (killed, 0) else None
 
     probe.until(anew, what="the database to be started again", timeout=BACK)
 
 
 def _restart_database(site: Site, _: Customers) -> None:
-    _keeps(site).restart_database()
+    _keeps(site).database().restart()
 
 
 def _run_out_of_memory(site: Site, _: Customers) -> None:
@@ -140,21 +141,23 @@ def _events(size: Size, small: Disk | None) -> tuple[Event, ...]:
 )
 def durable(column: Column) -> str:
     """Let customers order while all of it happens, and then look into the database itself."""
-    with disk.small() as small:
-        where = _keeps(column).data_in(small.folder) if small else {}
+    with disk.small() as mounted:
+        where = _keeps(column).data_in(mounted.folder) if mounted else None
+        small = mounted if where is not None else None
         with column.other(where) as site, ordering(site.url) as customers:
-            goods = _keeps(site).rows(GOODS)
+            database = _keeps(site).database()
+            goods = database.rows(GOODS)
             for event in _events(column.size, small):
                 _meet(site, customers, event)
             customers.leave()
             _all_there(site, customers.bought, "all of it")
-            claim(_keeps(site).rows(GOODS) == goods, "sold and left is not what there was")
+            claim(database.rows(GOODS) == goods, "sold and left is not what there was")
     return _figure(customers, small)
 
 
 def _figure(customers: Customers, small: Disk | None) -> str:
     many, failed = len(customers.bought), len(customers.failures)
-    without = "" if small else "; no full disk: only root can make one"
+    without = "" if small else "; no full disk, which takes root and data in a folder"
     slowest = f"the longest waited {customers.longest:.1f} s"
     return f"{many} of {many} orders exactly once, {failed} asked again, {slowest}{without}"
 
@@ -180,7 +183,7 @@ def _app(site: Site) -> set[str]:
 
 def _all_there(site: Site, bought: list[Order], event: str) -> None:
     """See that the database has each order once, by the number that the customer was told."""
-    found = [Order(*row) for row in _keeps(site).rows(PLACED)]
+    found = [Order(*row) for row in _keeps(site).database().rows(PLACED)]
     often: Mapping[tuple[str, str], int] = Counter((one.cart, one.key) for one in found)
     twice = [key for (_, key), times in often.items() if times > 1]
     claim(not twice, f"after {event}: {len(twice)} keys have more than one order: {twice[:3]}")

@@ -2,15 +2,26 @@
 
 from moorings.contract.column import Column
 from moorings.contract.hammer import figure, loaded, unharmed
-from moorings.contract.load import Load
-from moorings.contract.outcome import claim
+from moorings.contract.load import Load, running
+from moorings.contract.load_plan import Group, Plan, below_400, in_turn
+from moorings.contract.outcome import Skipped, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
-from moorings.contract.size import BETWEEN
+from moorings.contract.size import BETWEEN, Size
 from moorings.services.kube_fleet import Fleet
 from moorings.target import Clustered
 
 GATEWAY = "gateway"
+
+#: A page of which a few hundred a second keep a processor busy.
+COSTLY = "/api/products?per_page=100"
+
+#: Seconds within which the autoscaler has decided: it looks each 15 s, at figures of as many, and
+#: shrinks only what was idle for 15 s more. And within which a pod is ready.
+SCALED, READY = 180.0, 90.0
+
+#: How often a drain asks again for what was held back.
+TRIES = 3
 
 #: What a pod of the standard `privileged` would have, and one of `restricted` may not.
 PRIVILEGED = {"containers": [{"name": "app", "image": "none", "securityContext":
@@ -19,10 +30,14 @@ PRIVILEGED = {"containers": [{"name": "app", "image": "none", "securityContext":
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
-def _fleet(site: Site) -> Fleet:
+def _clustered(site: Site) -> Clustered:
     target = site.target
     assert isinstance(target, Clustered)
-    return target.fleet()
+    return target
+
+
+def _fleet(site: Site) -> Fleet:
+    return _clustered(site).fleet()
 
 
 @check(
@@ -67,6 +82,70 @@ def pods_evict(column: Column) -> str:
         claim(len(refused) == len(pods) - 1, f"{len(refused)} of {len(pods)} were held back")
         fleet.settle()
         return f"{len(refused)} of {len(pods)} held back, {figure(unharmed(load))}"
+
+
+@check(
+    "pods.node",
+    proves="the kubelet restarted, the node cordoned and drained: the PodDisruptionBudget holds "
+    "the last pod back, and all are there after uncordon; 0 failed",
+    needs=["probe", "deploy", "pods"],
+    control="no PodDisruptionBudget",
+)
+def pods_node(column: Column) -> str:
+    """Let the node falter under load: only where it is a cluster of moor's own."""
+    with column.other() as site, loaded(site, column.size) as load:
+        cluster, fleet = _clustered(site).throwaway(), _fleet(site)
+        if cluster is None:
+            raise Skipped("the nodes of this cluster are not moor's to drain")
+        count = len(fleet.ready())
+        cluster.restart("kubelet")
+        load.wait(BETWEEN)
+        fleet.has(count, READY)
+        held = _drained(fleet, load)
+        back = fleet.has(held + 1, READY)
+        return f"{held} held back, all there {back:.0f} s later, {figure(unharmed(load))}"
+
+
+def _drained(fleet: Fleet, load: Load) -> int:
+    """Ask for the end of each pod, as `kubectl drain` does, and again; return how many stayed."""
+    with fleet.cordoned():
+        pods = fleet.ready()
+        claim(len(pods) > 1, f"{len(pods)} pods: the budget has nothing to hold back")
+        for _ in range(TRIES):
+            for pod in fleet.ready():
+                fleet.evict(pod)
+            load.wait(BETWEEN)
+        left = fleet.ready()
+        claim(len(left) == len(pods) - 1, f"{len(left)} of {len(pods)} pods were left by a drain")
+        return len(left)
+
+
+@check(
+    "pods.autoscale",
+    proves="under load the HorizontalPodAutoscaler adds a pod, and takes it away after it: "
+    "0 failed",
+    needs=["store", "probe", "deploy", "pods"],
+    control="an autoscaler that sees no load",
+)
+def pods_autoscale(column: Column) -> str:
+    """Keep one pod busier than its autoscaler wants, and then no longer."""
+    with column.other({"k8s.replicas": 1, "k8s.most": 2}) as site:
+        fleet = _fleet(site)
+        with loaded(site, column.size) as load:
+            with running(_busy(site.url, column.size)) as burst:
+                more = fleet.has(2, SCALED)
+                busy = unharmed(burst)
+            less = fleet.has(1, SCALED)
+            report = unharmed(load)
+    both = f"{figure(report)}; of the burst {busy.summary()}"
+    return f"a second pod after {more:.0f} s, gone {less:.0f} s after the burst; {both}"
+
+
+def _busy(url: str, size: Size) -> Plan:
+    """Ask for pages that cost time of a processor, as fast as they are answered."""
+    groups = (Group("keep-alive", clients=6),)
+    return Plan(url, ask=in_turn(COSTLY), groups=groups, requests=1_000_000, seconds=size.seconds,
+                verdict=below_400)  # fmt: skip
 
 
 @check(

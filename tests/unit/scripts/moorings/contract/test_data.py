@@ -25,13 +25,16 @@ class Database:
     def rows(self, query: str) -> list[list[str]]:
         return self._rows
 
-    def database(self) -> int:
+    def database(self) -> "Database":
+        return self
+
+    def process(self) -> int:
         raise NotImplementedError
 
     def data_in(self, folder: object) -> dict[str, object]:
         raise NotImplementedError
 
-    def restart_database(self) -> None:
+    def restart(self) -> None:
         raise NotImplementedError
 
 

@@ -86,12 +86,12 @@ class Programs:
     def __init__(self, parts: Path, cache: Path, runner: Runner) -> None:
         """Build nothing yet.
 
-        :param parts: the folder of the recipes.
+        :param parts: the folder whose `build` has them all in one Go module.
         """
         toolchain = parts.parent / "jaeger" / "build" / "go.txt"
         self.builds = {
             name: Build(
-                Recipe(title, version, package, parts / name, toolchain, count, stamp), name,
+                Recipe(title, version, package, parts / "build", toolchain, count, stamp), name,
                 cache, runner,
             )
             for name, title, version, package, count, stamp in RECIPES
@@ -135,11 +135,11 @@ class Programs:
 
 #: Name, title, version, Go package, packages that it counts, and the stamp of the version.
 RECIPES = (
-    ("kube", "Kubernetes", VERSION, ".", 2737,
+    ("kube", "Kubernetes", VERSION, "./kube", 2737,
      f"k8s.io/component-base/version.gitVersion=v{VERSION}"),
-    ("coredns", "CoreDNS", "1.13.1", ".", 767, ""),
+    ("coredns", "CoreDNS", "1.13.1", "./coredns", 766, ""),
     ("metrics-server", "metrics-server", "0.9.0",
-     "sigs.k8s.io/metrics-server/cmd/metrics-server", 1334, ""),
+     "sigs.k8s.io/metrics-server/cmd/metrics-server", 1318, ""),
     ("local-path-provisioner", "local-path-provisioner", "0.0.30",
-     "github.com/rancher/local-path-provisioner", 721, ""),
+     "github.com/rancher/local-path-provisioner", 737, ""),
 )  # fmt: skip

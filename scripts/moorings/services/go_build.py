@@ -35,7 +35,7 @@ class Recipe:
     package: str
     """The Go package of the program."""
     folder: Path
-    """It has go.mod and go.sum, and main.go where the program is put together here."""
+    """It has go.mod and go.sum, and the package where the program is put together here."""
     toolchain: Path
     """The lock file that names a toolchain for a machine without Go."""
     packages: int
@@ -48,7 +48,7 @@ class Recipe:
     @property
     def edition(self) -> str:
         """What tells two builds apart: the version, and what is put together here."""
-        own = self.folder / "main.go"
+        own = self.folder / self.package / "main.go"
         if not own.exists():
             return self.version
         return f"{self.version}-{hashlib.sha256(own.read_bytes()).hexdigest()[:8]}"

@@ -11,7 +11,7 @@ from moorings.errors import MoorError, NeedError, NotReadyError, of_system
 from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
-from moorings.target import Need, Release, Renews, Target
+from moorings.target import Need, Release, Renews, Shared, Target
 
 #: A new release must live this long, in seconds, before clients reach it.
 ALIVE = 5.0
@@ -55,7 +55,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
     The live release is not touched until the new one is proved. On any failure, Ctrl-C
     included, the new one is removed and the first error is raised.
     """
-    with plan.lock.held(f"deploy {release.version}"):
+    with _alone(target, plan, f"deploy {release.version}"):
         old = target.live()
         if old == release:
             _renewed(target, plan)
@@ -82,7 +82,7 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
 
     None where it runs already.
     """
-    with plan.lock.held(f"rollback to {release.version}"):
+    with _alone(target, plan, f"rollback to {release.version}"):
         old = target.live()
         if old is not None and old.version == release.version:
             return None
@@ -96,6 +96,13 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
                 _bring_up(target, release, plan, change)
             _settle(target, old, release, plan, change)
         return change
+
+
+@contextmanager
+def _alone(target: Target, plan: Plan, doing: str) -> Iterator[None]:
+    """See that nobody else changes the deployment meanwhile, on this machine or another."""
+    with plan.lock.held(doing), target.held(doing) if isinstance(target, Shared) else nullcontext():
+        yield
 
 
 def require(needs: list[Need], supply: Callable[[Need], bool] = nothing) -> None:
@@ -313,7 +320,7 @@ def stays_alive(target: Target, release: Release, seconds: float, clock: Clock =
 
 def reload(target: Target, release: Release, plan: Plan) -> None:
     """Take changed settings into the live release."""
-    with plan.lock.held("reload"), plan.history.change("reload", release, release):
+    with _alone(target, plan, "reload"), plan.history.change("reload", release, release):
         try:
             target.reload(release)
         except MoorError as problem:
@@ -325,7 +332,7 @@ def maintain(target: Target, plan: Plan, on: bool) -> None:
     """Let clients be answered 503 without a look at the app, or no longer."""
     live = target.live()
     with (
-        plan.lock.held("maintenance"),
+        _alone(target, plan, "maintenance"),
         plan.history.change(f"maintenance {'on' if on else 'off'}", live, live),
     ):
         target.maintain(on)
@@ -333,7 +340,7 @@ def maintain(target: Target, plan: Plan, on: bool) -> None:
 
 def down(target: Target, plan: Plan, volumes: bool = False) -> None:
     """Drain and remove a deployment; fine when nothing is up."""
-    with plan.lock.held("down"):
+    with _alone(target, plan, "down"):
         old = target.live()
         if old is None:
             target.down(volumes)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -250,3 +251,11 @@ class Renews(Protocol):
 
     def renew(self) -> None:
         """Renew what is not as it should be. Fine where all is."""
+
+
+@runtime_checkable
+class Shared(Protocol):
+    """A target that other machines may change too."""
+
+    def held(self, doing: str) -> AbstractContextManager[None]:
+        """Keep the others from changing it for the length of a block."""

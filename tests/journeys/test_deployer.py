@@ -9,6 +9,7 @@ import pytest
 from tests.journeys.conftest import ROOT, Operator
 
 from moorings import deployment
+from moorings.services.kube_lease import Lease
 from moorings.services.kubectl import Kubectl
 from moorings.targets.k8s import K8s
 
@@ -41,6 +42,7 @@ def test_the_role_is_enough_to_deploy_and_to_take_down(
     operator.env |= {"KUBECONFIG": deployer.env["KUBECONFIG"],
                      "PATH": f"{folder}:{os.environ['PATH']}"}  # fmt: skip
     try:
+        _another_deploys(kubectl, operator, tmp_path)
         for verbs in (("deploy", "k8s"), ("down", "k8s")):
             done = operator.types(*verbs)
             assert done.returncode == 0, done.stderr
@@ -49,3 +51,11 @@ def test_the_role_is_enough_to_deploy_and_to_take_down(
         assert not deployer.within("kube-system").may("get", "secrets")
     finally:
         kubectl.within("").do("delete", "namespace", kubectl.namespace, timeout=180)
+
+
+def _another_deploys(kubectl: Kubectl, operator: Operator, folder: Path) -> None:
+    """See that a deploy of another machine is waited for, and by whom it is."""
+    with Lease(kubectl, folder).held("deploy of another"):
+        done = operator.types("deploy", "k8s")
+    assert done.returncode != 0
+    assert "is being changed: deploy of another, by" in done.stderr

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -32,6 +33,7 @@ from moorings.services.kube_forwards import Forwards
 from moorings.services.kube_images import KubeImages
 from moorings.services.kube_jaeger import of_namespace
 from moorings.services.kube_job import Job
+from moorings.services.kube_lease import Lease
 from moorings.services.kube_manifests import (
     LAST,
     Manifests,
@@ -165,6 +167,12 @@ class K8s:
     def where(self) -> KubeEndpoints:
         """Where clients reach it."""
         return KubeEndpoints(self.kubectl, self.forwards)
+
+    def held(self, doing: str) -> AbstractContextManager[None]:
+        """Hold the lease of the namespace."""
+        if self.cluster is None or self.context.runner.dry:
+            return nullcontext()
+        return Lease(self.kubectl, self.home).held(doing)
 
     def fleet(self) -> Fleet:
         """Its pods, for who lets them come and go."""

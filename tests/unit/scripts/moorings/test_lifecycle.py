@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Recorder:
         self.here = {"old"}
         self.lost: list[str] = []
         self.costs: list[str] = []
+        self.doing: list[str] = []
+        self.other: LockedError | None = None
 
     def __getattr__(self, primitive: str) -> Callable[..., None]:
         def call(*arguments: object) -> None:
@@ -59,6 +62,12 @@ class Recorder:
 
     def interrupts(self) -> list[str]:
         return self.costs
+
+    def held(self, doing: str) -> AbstractContextManager[None]:
+        self.doing.append(doing)
+        if self.other is not None:
+            raise self.other
+        return nullcontext()
 
     def built(self) -> set[str]:
         return set(self.here)
@@ -294,3 +303,24 @@ def test_a_cause_that_is_known_is_not_hidden_by_the_last_line_of_a_log(tmp_path:
     with pytest.raises(MoorError) as refused:
         lifecycle.deploy(target, NEW, plan(tmp_path))
     assert refused.value.fact == "the migration failed: the volume is of PostgreSQL 16"
+
+
+@pytest.mark.parametrize(
+    ("change", "doing"),
+    [
+        (lambda target, how: lifecycle.deploy(target, NEW, how), "deploy new"),
+        (lambda target, how: lifecycle.rollback(target, NEW, how), "rollback to new"),
+        (lambda target, how: lifecycle.reload(target, OLD, how), "reload"),
+        (lambda target, how: lifecycle.maintain(target, how, True), "maintenance"),
+        (lifecycle.down, "down"),
+    ],
+)
+def test_nothing_is_changed_while_another_machine_changes_it(
+    change: Callable[..., object], doing: str, tmp_path: Path
+) -> None:
+    target = Recorder()
+    target.other = LockedError("another machine deploys")
+    with pytest.raises(LockedError, match="another machine"):
+        change(target, plan(tmp_path))
+    assert target.doing == [doing]
+    assert target.calls == []

@@ -24,8 +24,8 @@ from moorings.errors import NotReadyError
 UNDER_WAY = 4
 
 #: Seconds of those: some that a stop waits for, and more than it takes until a new release serves,
-#: below the grace period.
-SHORT, LONG = 3, 20
+#: below the deadline of a request.
+SHORT, LONG = 3, 25
 
 #: Requests that wait behind one that runs.
 QUEUED = 4
@@ -46,7 +46,8 @@ def drain_running(column: Column) -> str:
     with column.other({"server.workers": UNDER_WAY + 1}) as site:
         if site.target.hops:
             # A gateway keeps a stop from the app until it is idle, a reload it does not.
-            _through(site, "reload", lambda: site.reload({"server.keep_alive": 6}), LONG)
+            # And of no setting that the gateway has too: its own announcement would outlast them.
+            _through(site, "reload", lambda: site.reload({"server.threads": 5}), LONG)
             count += UNDER_WAY
         took = _through(site, "stop", site.stop, SHORT)
     return f"0 failed of {count}, stopped in {took:.1f} s"

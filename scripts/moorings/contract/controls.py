@@ -201,7 +201,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.tells), frozenset({"secure.secrets"}), target="docker"
     ),
     "docker compose up": Control(
-        Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker"
+        Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker", slow=True
     ),
     "a deploy that does not ask": Control(
         Tamper(target=bad.unasked), frozenset({"deploy.renewed"}), target="docker", slow=True
@@ -214,6 +214,7 @@ CONTROLS: Mapping[str, Control] = {
         frozenset({"drain.running"}),
         flags={"docker.server": "apache"},
         target="docker",
+        slow=True,
     ),
     "an app that answers before it commits": Control(
         Tamper(flags=_layer("hasty")), frozenset({"data.durable"}), target="docker", slow=True

@@ -18,8 +18,11 @@ from moorings.runner import Runner
 from moorings.services import go
 from moorings.services.child import Child
 
-#: Seconds; the longest cold build, of Kubernetes, took under six minutes on two cores.
+#: Seconds; the longest cold build, of Kubernetes, took eight minutes on two cores.
 DEADLINE = 3600.0
+
+#: No debugging information, which the linker drops anyway: an eighth of the compiler's time.
+LEAN = ("-gcflags=all=-dwarf=false",)
 
 #: The app is deployed and toured meanwhile, on the same cores.
 NICE = ("nice", "-n", "10")
@@ -166,7 +169,7 @@ class Build:
         with replacing(self.program) as fresh, _scratch(self.place / "tmp") as work:
             self._run(
                 [*NICE, toolchain, "build", "-C", str(self.recipe.folder), "-trimpath", "-v",
-                 "-ldflags", flags, "-o", str(fresh), self.recipe.package],
+                 *LEAN, "-ldflags", flags, "-o", str(fresh), self.recipe.package],
                 {"GOTMPDIR": str(work)},
             )  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_ci_runs_all_on_the_first_column_and_the_core_on_the_others() -> None:
         *("gunicorn-gthread-nginx", "gunicorn-sync-nginx"),
     ]
     for one in others:
-        assert {"serve.http", "drain.running", "deploy.load", "trace.ledger"} <= {
+        assert {"serve.http", "drain.running", "trace.ledger"} <= {
             check.id for check in one.checks()
         }
         assert "secure.user" not in {check.id for check in one.checks()}

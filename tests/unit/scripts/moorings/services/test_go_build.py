@@ -169,10 +169,12 @@ def test_one_that_is_too_old_is_not_used(build: Build, tmp_path: Path) -> None:
 
 def test_what_is_put_together_here_is_built_anew_when_it_changes(build: Build) -> None:
     assert build.place.name == "2.0"
-    (build.recipe.folder / "main.go").write_text("package main\n")
+    own = build.recipe.folder / build.recipe.package / "main.go"
+    own.parent.mkdir(parents=True)
+    own.write_text("package main\n")
     first = build.place
     assert first.name.startswith("2.0-")
-    (build.recipe.folder / "main.go").write_text("package main\n\nfunc main() {}\n")
+    own.write_text("package main\n\nfunc main() {}\n")
     assert build.place != first
 
 

@@ -26,9 +26,10 @@ export MOOR_JAEGER_BINARY ?= $(JAEGER_BIN)
 PYTEST = .venv/bin/python -m pytest
 # What `make test` runs two at a time, as most of a test is waiting.
 # At first all but the unit tests wait for Jaeger to be built; Kubernetes is built by what the
-# controls leave of the processors.
-FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls tests/targets/test_k8s.py
-PARTS = $(FIRST) $(filter-out $(FIRST),$(wildcard tests/targets/test_*.py)) tests/journeys
+# controls leave of the processors. What is short comes last, so that both end together.
+FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls tests/targets/test_k8s.py \
+  tests/targets/test_apache.py tests/journeys
+PARTS = $(FIRST) $(filter-out $(FIRST),$(wildcard tests/targets/test_*.py))
 
 ##@ Try it
 deploy-local:  ## Deploy the app and Jaeger here, walk a tour, show its trace (TARGET=gunicorn)

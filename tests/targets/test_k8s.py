@@ -5,10 +5,10 @@ import pytest
 from moorings.contract.run import Run
 from moorings.contract.suite import pytest_generate_tests, records, test_check  # noqa: F401
 
-#: What a rollout, pods that come and go, and the cluster's own rules may break. A deploy takes a
-#: minute here, and trace.ledger has one under load: the others are asked by `./moor check k8s`.
+#: What a rollout and the cluster's own rules may break. A deploy takes a minute here, and
+#: trace.ledger has one under load: the others are asked by `./moor check k8s`.
 ASKED = (
-    "serve", "drain.running", "trace.ledger", "pods.load",
+    "serve", "drain.running", "trace.ledger",
     "secure.policy", "secure.user", "secure.readonly", "secure.caps",
 )  # fmt: skip
 

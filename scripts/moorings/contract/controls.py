@@ -114,6 +114,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(),
         frozenset({"trace.ledger"}),
         flags={"gunicorn.worker": "uvicorn"},
+        slow=True,
     ),
     "USR2, WINCH, QUIT": Control(
         Tamper(target=bad.by(bad.Quitting), flags={"server.grace": 5}),

@@ -24,12 +24,13 @@ export MOOR_JAEGER_URL ?= $(JAEGER_URL)
 export MOOR_JAEGER_BINARY ?= $(JAEGER_BIN)
 
 PYTEST = .venv/bin/python -m pytest
-# What `make test` runs two at a time, as most of a test is waiting.
-# At first all but the unit tests wait for Jaeger to be built; Kubernetes is built by what the
-# controls leave of the processors. What is short comes last, so that both end together.
-FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls tests/targets/test_k8s.py \
-  tests/targets/test_apache.py tests/journeys
-PARTS = $(FIRST) $(filter-out $(FIRST),$(wildcard tests/targets/test_*.py))
+# What `make test` runs two at a time, as most of a test is waiting. At first all but the unit tests
+# wait for Jaeger to be built; Kubernetes is built by what the controls leave of the processors.
+# What needs a cluster is one part, for which it starts once.
+FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls
+CLUSTER = tests/targets/test_k8s.py $(addprefix tests/journeys/test_,by_hand.py deployer.py manifests.py)
+REST = $(filter-out $(FIRST) $(CLUSTER),$(wildcard tests/targets/test_*.py tests/journeys/test_*.py))
+PARTS = $(FIRST) on-a-cluster $(REST)
 
 ##@ Try it
 deploy-local:  ## Deploy the app and Jaeger here, walk a tour, show its trace (TARGET=gunicorn)
@@ -67,8 +68,9 @@ test: environment  ## Lint, unit tests and the contract, two parts at a time, wi
 	@PYTHONPATH=scripts .venv/bin/python -m moorings.needed
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 $(PARTS)
 $(PARTS):
-	@$(PYTEST) --durations=12 --durations-min=20 $(COVER) $@
-tests/unit: COVER = --cov --cov-report=term
+	@$(PYTEST) --durations=12 --durations-min=20 $(OPTIONS) $(or $(FILES),$@)
+tests/unit: OPTIONS = --cov --cov-report=term
+on-a-cluster: FILES = $(CLUSTER)
 lint: environment  ## Check style and types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .

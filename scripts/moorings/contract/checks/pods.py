@@ -144,7 +144,7 @@ def pods_autoscale(column: Column) -> str:
 def _busy(url: str, size: Size) -> Plan:
     """Ask for pages that cost time of a processor, as fast as they are answered."""
     groups = (Group("keep-alive", clients=6),)
-    return Plan(url, ask=in_turn(COSTLY), groups=groups, requests=1_000_000, seconds=size.seconds,
+    return Plan(url, ask=in_turn(COSTLY), groups=groups, requests=200_000, seconds=size.seconds,
                 verdict=below_400)  # fmt: skip
 
 

@@ -6,13 +6,15 @@ import platform
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
 
-from moorings import machine, packages, probe, ui
+import psutil
+
+from moorings import machine, masters, packages, probe, ui
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.layout import Layout
 from moorings.packages import Supply
@@ -28,6 +30,9 @@ LEAST: Mapping[str, tuple[int, int]] = {"compose": (2, 24)}
 
 #: Seconds that a question may take, and the start of an engine; it takes about 3.
 ASK, BOOT = 15.0, 60.0
+
+#: Seconds that it gets to end.
+GRACE = 45.0
 
 #: Debian 12 has the engine; its plug-ins are in the next release, and run on this one.
 ENGINE, PLUGINS = ("docker.io", "ca-certificates"), ("docker-compose", "docker-buildx")
@@ -268,10 +273,19 @@ def put_away(engine: Engine) -> str:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return "somebody works with it"
-        stop, _ = undoing(engine.layout.engine)
-        engine.runner.run(stop.undo, timeout=BOOT, quiet=True)
+        _stop(engine.layout.engine / "pid")
         engine.socket.unlink(missing_ok=True)
     return ""
+
+
+def _stop(pidfile: Path) -> None:
+    """End the engine of a file, also where this process has started it and so must ask for it."""
+    with suppress(FileNotFoundError, psutil.NoSuchProcess):
+        process = psutil.Process(int(pidfile.read_text()))
+        # The file may have outlived a machine's restart, and its number is another's.
+        if process.name() == "dockerd":
+            process.terminate()
+            masters.wait_or_kill(process, GRACE)
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from runtime import clients, conventions, frameworks, problems, records, spans
 from runtime.records import Signals
 
 KEY = "moorings.exchange"
+#: Under which a context holds its span.
+(_CURRENT,) = trace.set_span_in_context(trace.INVALID_SPAN, contexts.Context())
 _log = logging.getLogger("runtime")
 
 
@@ -72,7 +74,8 @@ class Exchange:
         )
         if signals.captured and self.span.is_recording():
             self.span.set_attributes(signals.captured.of(environ))
-        self._context = trace.set_span_in_context(self.span, parent)
+        # What trace.set_span_in_context does, without a copy of a copy.
+        self._context = contexts.Context({**parent, _CURRENT: self.span})
         context = self.span.get_span_context()
         self.trace_id = self.span_id = ""
         if context.is_valid:
@@ -152,26 +155,19 @@ class Exchange:
     def __next__(self) -> bytes:
         token = contexts.attach(self._context)
         try:
-            piece = self._next()
-        except StopIteration:
-            self.complete = True
-            self._commit()
-            raise
-        finally:
-            contexts.detach(token)
-        self._commit()
-        self.bytes += len(piece)
-        return piece
-
-    def _next(self) -> bytes:
-        try:
             piece = next(self._pieces, None)
             if not self.status:
                 raise AssertionError("the application did not call start_response")
         except Exception as error:
-            return self._fail(error)
+            piece = self._fail(error)
+        finally:
+            contexts.detach(token)
+        self.complete = piece is None
+        if self._headers is not None:
+            self._commit()
         if piece is None:
             raise StopIteration
+        self.bytes += len(piece)
         return piece
 
     def _fail(self, error: Exception) -> bytes:

@@ -5,7 +5,7 @@ those from the moment at which a request was due.
 """
 
 import json
-import select
+import selectors
 import socket
 import sys
 import time
@@ -61,7 +61,7 @@ class Steady:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 80)
         self._request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
-        self._asked: dict[int, Asked] = {}
+        self._asked = selectors.DefaultSelector()
         self._idle: list[socket.socket] = []
         self.seconds: list[float] = []
         self.failed = 0
@@ -74,24 +74,27 @@ class Steady:
             self._read(due)
             self._ask(due)
         self._read(time.perf_counter() + _PATIENCE, wants_all=True)
-        self.failed += len(self._asked)
+        self.failed += len(self._asked.get_map())
 
     def _ask(self, due: float) -> None:
         sock = self._idle.pop() if self._idle else socket.create_connection(self._address)
         sock.sendall(self._request)
-        self._asked[sock.fileno()] = Asked(sock, due)
+        self._asked.register(sock, selectors.EVENT_READ, Asked(sock, due))
 
     def _read(self, until: float, wants_all: bool = False) -> None:
-        """Take answers until the next request is due."""
-        while (left := until - time.perf_counter()) > 0 and (self._asked or not wants_all):
-            for number in select.select(list(self._asked), (), (), left)[0]:
-                self._take(self._asked[number])
+        """Take answers until the next request is due, and once where it is late."""
+        left = until - time.perf_counter()
+        while not wants_all or self._asked.get_map():
+            for key, _ in self._asked.select(max(0.0, left)):
+                self._take(key.data)
+            if (left := until - time.perf_counter()) <= 0:
+                break
 
     def _take(self, asked: Asked) -> None:
         done = asked.done()
         if done is False:
             return
-        del self._asked[asked.sock.fileno()]
+        self._asked.unregister(asked.sock)
         if done and asked.is_right:
             self.seconds.append(time.perf_counter() - asked.due)
         else:

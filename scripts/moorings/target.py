@@ -243,6 +243,17 @@ class Keeps(Protocol):
 
 
 @runtime_checkable
+class Hosted(Protocol):
+    """What a target shows of the engine that keeps its processes, past the app."""
+
+    def engine_in_use(self) -> str:
+        """Who else would notice its restart, as a reason to leave it alone; empty: nobody."""
+
+    def restart_engine(self) -> None:
+        """Restart it as a machine's restart does, and wait until it answers."""
+
+
+@runtime_checkable
 class Renews(Protocol):
     """What a target has whose parts beside the app outlive a deploy."""
 

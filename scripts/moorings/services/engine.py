@@ -31,8 +31,10 @@ LEAST: Mapping[str, tuple[int, int]] = {"compose": (2, 24)}
 #: Seconds that a question may take, and the start of an engine; it takes about 3.
 ASK, BOOT = 15.0, 60.0
 
-#: Seconds that it gets to end.
-GRACE = 45.0
+#: Seconds that it gets to end, its containers included.
+GRACE = 60.0
+
+BUSY = "somebody works with it"
 
 #: Debian 12 has the engine; its plug-ins are in the next release, and run on this one.
 ENGINE, PLUGINS = ("docker.io", "ca-certificates"), ("docker-compose", "docker-buildx")
@@ -268,14 +270,45 @@ def put_away(engine: Engine) -> str:
         return ""
     if engine.ask("ps", "--quiet").output.strip():
         return "containers run in it"
+    with _alone(engine) as alone:
+        if alone:
+            _end(engine)
+    return "" if alone else BUSY
+
+
+def restart(engine: Engine) -> None:
+    """Restart the engine that moor has started, as a machine's restart does.
+
+    :raises NeedError: where others work with it.
+    """
+    with _alone(engine) as alone:
+        if not alone:
+            raise NeedError(f"the engine is not restarted: {BUSY}", hint="try again later")
+        _end(engine)
+        _start(engine)
+
+
+def restartable(engine: Engine) -> bool:
+    """Tell whether it is an engine that moor has started, with which nobody works."""
+    with _alone(engine) as alone:
+        return alone and engine.socket.exists() and not engine.env.get("DOCKER_HOST")
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[bool]:
+    """Keep others out during a block; False where somebody works with it."""
     with _users(engine) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return "somebody works with it"
-        _stop(engine.layout.engine / "pid")
-        engine.socket.unlink(missing_ok=True)
-    return ""
+            yield False
+        else:
+            yield True
+
+
+def _end(engine: Engine) -> None:
+    _stop(engine.layout.engine / "pid")
+    engine.socket.unlink(missing_ok=True)
 
 
 def _stop(pidfile: Path) -> None:

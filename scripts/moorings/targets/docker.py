@@ -399,6 +399,18 @@ class Docker:
         """Return the settings by which its data is in a folder."""
         return {"docker.data": str(folder)}
 
+    def engine_in_use(self) -> str:
+        """Return why the engine is not this checkout's to restart: empty where it is."""
+        family, _, _ = self.project.name.rpartition("-")
+        said = self.engine.ask("ps", "--format", '{{.Label "com.docker.compose.project"}}')
+        if any(not name.startswith(f"{family}-") for name in said.output.splitlines()):
+            return "others have containers in it"
+        return "" if engines.restartable(self.engine) else "it is not moor's, or others use it"
+
+    def restart_engine(self) -> None:
+        """Restart the engine; the containers come back by their policies."""
+        engines.restart(self.engine)
+
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer."""
         flag = self.project.flags / "maintenance"

@@ -18,7 +18,7 @@ from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import Size
 from moorings.contract.wire import WireError
-from moorings.target import Keeps
+from moorings.target import Hosted, Keeps
 
 #: Orders before and after each event, and of those before it how many are asked for once more.
 ORDERS, ONCE_MORE = 10, 5
@@ -115,6 +115,11 @@ def _fill(small: Disk, _: Site, customers: Customers) -> None:
     claim(not lies, f"with a full disk: {', '.join(lies)}")
 
 
+def _restart_engine(site: Site, _: Customers) -> None:
+    assert isinstance(site.target, Hosted)
+    site.target.restart_engine()
+
+
 EVENTS = (
     Event("SIGKILL of a worker", _kill_worker),
     Event("a worker out of memory", _run_out_of_memory, rare=True),
@@ -124,18 +129,24 @@ EVENTS = (
 )
 
 
-def _events(size: Size, small: Disk | None) -> tuple[Event, ...]:
+def _events(size: Size, small: Disk | None, engine: bool) -> tuple[Event, ...]:
     """Return what happens at a size, one after another."""
     full = size is Size.FULL
     disks = [Event("a full disk", partial(_fill, small), keeps_app=True)] if small else []
-    once = [event for event in (*EVENTS, *disks) if full or not event.rare]
+    engines = [Event("a restart of the engine", _restart_engine, rare=True)] if engine else []
+    once = [event for event in (*EVENTS, *disks, *engines) if full or not event.rare]
     return tuple(once) * (ROUNDS if full else 1)
+
+
+def _kept(site: Site) -> str:
+    """Return why the engine is not restarted; empty where it may be."""
+    return site.target.engine_in_use() if isinstance(site.target, Hosted) else "there is none"
 
 
 @check(
     "data.durable",
     proves="what was answered 201 is in the database exactly once after kills of a worker and of "
-    "the database, a deploy, a full disk (--full: no memory, a restart); a key repeats its order",
+    "the database, a deploy, a full disk (--full: no memory, restarts); a key repeats its order",
     needs=["store", "probe", "deploy", "process", "database"],
     control="an app that answers before it commits",
 )
@@ -145,21 +156,23 @@ def durable(column: Column) -> str:
         where = _keeps(column).data_in(mounted.folder) if mounted else None
         small = mounted if where is not None else None
         with column.other(where) as site, ordering(site.url) as customers:
-            database = _keeps(site).database()
+            database, kept = _keeps(site).database(), _kept(site)
             goods = database.rows(GOODS)
-            for event in _events(column.size, small):
+            for event in _events(column.size, small, engine=not kept):
                 _meet(site, customers, event)
             customers.leave()
             _all_there(site, customers.bought, "all of it")
             claim(database.rows(GOODS) == goods, "sold and left is not what there was")
-    return _figure(customers, small)
+    without = [] if small else ["; no full disk, which takes root and data in a folder"]
+    if column.size is Size.FULL and kept:
+        without.append(f"; the engine not restarted: {kept}")
+    return _figure(customers) + "".join(without)
 
 
-def _figure(customers: Customers, small: Disk | None) -> str:
+def _figure(customers: Customers) -> str:
     many, failed = len(customers.bought), len(customers.failures)
-    without = "" if small else "; no full disk, which takes root and data in a folder"
     slowest = f"the longest waited {customers.longest:.1f} s"
-    return f"{many} of {many} orders exactly once, {failed} asked again, {slowest}{without}"
+    return f"{many} of {many} orders exactly once, {failed} asked again, {slowest}"
 
 
 def _meet(site: Site, customers: Customers, event: Event) -> None:

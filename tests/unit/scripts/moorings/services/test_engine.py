@@ -1,7 +1,10 @@
 """What is said of an engine that cannot be used, and where its plug-ins come from."""
 
+import shutil
+import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 
 from moorings.services import engine
@@ -74,3 +77,31 @@ def test_nothing_but_the_plug_ins_comes_from_the_next_suite() -> None:
 def test_all_of_an_own_engine_is_below_one_folder(tmp_path: Path) -> None:
     assert all(str(tmp_path) in word for word in engine.daemon(tmp_path)[2::2])
     assert [item.undo[0] for item in engine.undoing(tmp_path)] == ["start-stop-daemon", "rm"]
+
+
+def started(program: Path, pidfile: Path) -> "subprocess.Popen[bytes]":
+    """Start something that runs for a minute under this name, and write its number down."""
+    process = subprocess.Popen([program, "60"])
+    pidfile.write_text(str(process.pid))
+    return process
+
+
+@pytest.fixture
+def sleep(tmp_path: Path) -> Path:
+    return Path(shutil.copy(shutil.which("sleep") or "", tmp_path))
+
+
+def test_an_engine_that_this_process_started_is_no_zombie_after_its_end(sleep: Path) -> None:
+    pidfile = sleep.with_name("pid")
+    process = started(sleep.rename(sleep.with_name("dockerd")), pidfile)
+    engine._stop(pidfile)
+    assert not psutil.pid_exists(process.pid)
+    process.wait()
+
+
+def test_whoever_has_the_number_of_an_engine_that_went_is_left_alone(sleep: Path) -> None:
+    process = started(sleep, sleep.with_name("pid"))
+    engine._stop(sleep.with_name("pid"))
+    assert process.poll() is None
+    process.kill()
+    process.wait()

@@ -87,7 +87,7 @@ def deploy(site: Site, tree: Path) -> Timing:
 def measure(yard: Yard, times: int) -> tuple[list[Timing], Report]:
     """Deploy a tree that has changed, again and again, to a site that is under load."""
     timings = []
-    with copied(yard.root) as tree, yard.brief({}) as site, loaded(site, SIZE) as load:
+    with copied(yard.root) as tree, yard.brief({}) as site, loaded(site.url, SIZE) as load:
         for number in range(times):
             with (tree / CHANGED).open("a") as file:
                 file.write(f"# {number}\n")

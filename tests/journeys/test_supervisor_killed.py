@@ -26,7 +26,7 @@ def has_supervisor(site: Site) -> bool:
 def test_no_request_fails(capsys: pytest.CaptureFixture[str]) -> None:
     column = Run("gunicorn").column()
     try:
-        with column.other() as site, loaded(site, column.size) as load:
+        with column.other() as site, loaded(site.url, column.size) as load:
             kill_supervisor(site)
             assert report.status(site.deployment) == 0
             assert "its supervisor was killed" in capsys.readouterr().err

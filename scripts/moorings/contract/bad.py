@@ -293,6 +293,16 @@ def without_policy(target: Target) -> Target:
     return _edited(target, edit)
 
 
+def with_token(target: Target) -> Target:
+    """Return a target whose pods could ask the cluster as somebody."""
+
+    def edit(raw: Raw) -> None:
+        if _containers(raw):
+            raw["spec"]["template"]["spec"]["automountServiceAccountToken"] = True
+
+    return _edited(target, edit)
+
+
 def always_ready(target: Target) -> Target:
     """Return a target whose pods are asked for nothing before they get requests."""
 

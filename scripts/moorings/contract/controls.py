@@ -129,10 +129,16 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.by_sigterm), frozenset({"drain.running"}), target="apache"
     ),
     "pods without preStop": Control(
-        Tamper(target=bad.without_pre_stop), frozenset({"pods.load"}), target="k8s", slow=True
+        Tamper(target=bad.without_pre_stop),
+        frozenset({"pods.load", "pods.direct"}),
+        target="k8s",
+        slow=True,
     ),
     "a namespace without a policy": Control(
         Tamper(target=bad.without_policy), frozenset({"secure.policy"}), target="k8s", slow=True
+    ),
+    "pods with a token": Control(
+        Tamper(target=bad.with_token), frozenset({"secure.policy"}), target="k8s", slow=True
     ),
     "no PodDisruptionBudget": Control(
         Tamper(target=bad.without_budget),

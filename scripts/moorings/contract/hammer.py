@@ -9,7 +9,6 @@ from moorings.contract.load_plan import Group, Plan, below_400, in_turn
 from moorings.contract.load_releases import Succession
 from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
-from moorings.contract.site import Site
 from moorings.contract.size import BETWEEN, Size
 from moorings.contract.wire import Answer, Connection
 
@@ -42,17 +41,17 @@ def _stays_open(url: str) -> bool:
 
 @contextmanager
 def loaded(
-    site: Site,
+    url: str,
     size: Size,
     succession: Succession | None = None,
     verdict: Callable[[Answer], str] = below_400,
 ) -> Iterator[Load]:
-    """Hammer a site for the length of a block, by requests that each leave a span."""
-    with delayed(site.url) as far:
+    """Hammer a URL for the length of a block, by requests that each leave a span."""
+    with delayed(url) as far:
         plan = Plan(
-            site.url,
+            url,
             ask=in_turn(SLEEPS),
-            groups=_groups(site.url, far),
+            groups=_groups(url, far),
             requests=200_000,
             seconds=size.seconds,
             verdict=verdict,

@@ -13,9 +13,6 @@ from moorings.target import Endpoints
 #: Seconds for which an answer is kept: it is asked for again and again.
 FRESH = 2.0
 
-#: Where a pod of the app listens.
-APP_PORT = 8000
-
 
 @dataclass
 class KubeEndpoints:
@@ -51,7 +48,7 @@ class KubeEndpoints:
         pods = [one for one in self.kubectl.get("pods") if kube_pods.role(one) == "app"]
         names = {f"app-{kube_pods.name(one)}": one for one in pods if _runs(one)}
         self.forwards.end_all("app-", but=frozenset(names))
-        return tuple(self._forward(name, one, APP_PORT) for name, one in names.items())
+        return tuple(self._forward(name, one, kube_pods.APP_PORT) for name, one in names.items())
 
     def public(self, gateways: list[Raw] | None = None) -> str:
         """Return where clients reach it: its port on a node, or a way of this host's own."""

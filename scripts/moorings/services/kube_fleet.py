@@ -16,6 +16,9 @@ from moorings.services.kubectl import Kubectl, Raw, at
 #: and a pod that ends announces it first.
 SETTLED = 90.0
 
+#: The Service that lets clients past the gateway.
+DIRECT = "direct"
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -50,6 +53,22 @@ class Fleet:
             yield
         finally:
             self.kubectl.do("uncordon", node)
+
+    @contextmanager
+    def exposed(self) -> Iterator[str]:
+        """Let clients reach the app past the gateway for the length of a block, at this URL."""
+        ports = ("--type", "NodePort", "--port", str(kube_pods.APP_PORT), "--target-port", "http")
+        self.kubectl.do("expose", "deployment", "app", "--name", DIRECT, *ports)
+        try:
+            yield f"http://{self._node()}:{self._node_port()}"
+        finally:
+            self.kubectl.do("delete", "service", DIRECT)
+
+    def _node(self) -> str:
+        return str(at(self._pods("app"), 0, "status", "hostIP"))
+
+    def _node_port(self) -> int:
+        return int(at(self.kubectl.find("service", DIRECT), "spec", "ports", 0, "nodePort"))
 
     def scale(self, count: int) -> None:
         """Have so many pods of the app, by the HorizontalPodAutoscaler; wait until it is so."""

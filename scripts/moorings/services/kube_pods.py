@@ -15,6 +15,9 @@ NAME, RELEASE = "app.kubernetes.io/name", "moorings.release"
 #: What serves a release; all else only helps.
 APPS = ("app", "candidate")
 
+#: Where a pod of the app listens.
+APP_PORT = 8000
+
 
 def name(pod: Raw) -> str:
     """Return the name of a pod."""

@@ -62,7 +62,7 @@ def crash_worker(column: Column) -> str:
     """Kill one of two workers, and count what was lost with it."""
     seen, size = Seen(), column.size
     with column.other() as site:
-        with loaded(site, size, verdict=seen.note) as load:
+        with loaded(site.url, size, verdict=seen.note) as load:
             before = workers.numbers(site)
             killed, held = time.time(), _kill(min(before))
             took = _strong_again(site, before, seen)
@@ -124,7 +124,7 @@ def hang_worker(column: Column) -> str:
     """Let requests hang under load, one after another; no thread of theirs may stay."""
     size = column.size
     wanted = {"server.deadline": DEADLINE, "server.workers": WORKERS}
-    with column.other(wanted) as site, loaded(site, size) as load:
+    with column.other(wanted) as site, loaded(site.url, size) as load:
         before = _threads(site)
         took = [_hang(column, site) for _ in range(size.cycles)]
         load.wait(BETWEEN)
@@ -163,7 +163,7 @@ def recycle(column: Column) -> str:
     seen, size = Seen(), column.size
     with column.other({"server.max_requests": 100}) as site:
         wanted = len(workers.numbers(site)) * (1 + size.cycles)
-        with loaded(site, size, verdict=seen.note) as load:
+        with loaded(site.url, size, verdict=seen.note) as load:
             probe.until(
                 lambda: True if len(seen.workers) >= wanted else None,
                 what=f"{wanted} workers to answer, one after another",

@@ -40,7 +40,7 @@ def reload_load(column: Column) -> str:
     """Change the number of workers again and again."""
     size = column.size
     numbers = itertools.islice(itertools.cycle((3, 4, 2)), max(3, size.cycles))
-    with column.other() as site, loaded(site, size) as load:
+    with column.other() as site, loaded(site.url, size) as load:
         for workers in numbers:
             site.reload({"server.workers": workers, "server.log_level": "error"})
             load.wait(BETWEEN)
@@ -82,7 +82,7 @@ def deploy_load(column: Column) -> str:
     size = column.size
     with column.other() as site:
         succession = Succession(site.coming({}).version, site.target.mixes)
-        with loaded(site, size, succession) as load:
+        with loaded(site.url, size, succession) as load:
             for number in range(size.cycles):
                 flags = {} if number % 2 else OTHER
                 succession.begin(site.coming(flags).version)
@@ -110,7 +110,7 @@ def rollback_load(column: Column) -> str:
     size = column.size
     with _two_releases(column) as (site, versions):
         succession = Succession(versions[-1], site.target.mixes)
-        with loaded(site, size, succession) as load:
+        with loaded(site.url, size, succession) as load:
             for number in range(size.cycles):
                 succession.begin(versions[number % 2])
                 before = site.pids()
@@ -178,7 +178,7 @@ def trace_ledger(column: Column) -> str:
     """Hammer, reload, deploy, and stop at once after the last answer; then compare the ids."""
     size = column.size
     with column.other() as site:
-        with loaded(site, size) as load:
+        with loaded(site.url, size) as load:
             site.reload({"server.workers": 3})
             load.wait(BETWEEN)
             before = site.pids()

@@ -1,5 +1,7 @@
 """pods.*: what clients notice where pods come and go that nobody deployed."""
 
+from moorings import probe
+from moorings.contract.checks.load import OTHER
 from moorings.contract.column import Column
 from moorings.contract.hammer import figure, loaded, unharmed
 from moorings.contract.load import Load, running
@@ -49,21 +51,42 @@ def _fleet(site: Site) -> Fleet:
 def pods_load(column: Column) -> str:
     """Let pods of the app come and go, and the gateway's, again and again."""
     size = column.size
-    with column.other() as site, loaded(site, size) as load:
+    with column.other() as site, loaded(site.url, size) as load:
         fleet = _fleet(site)
         for _ in range(size.cycles // 2):
-            _come_and_go(fleet, load)
+            _come_and_go(fleet, load, ("app", GATEWAY))
         return figure(unharmed(load))
 
 
-def _come_and_go(fleet: Fleet, load: Load) -> None:
+def _come_and_go(fleet: Fleet, load: Load, names: tuple[str, ...]) -> None:
     count = len(fleet.ready())
     for wanted in (count + 1, count):
         fleet.scale(wanted)
         load.wait(BETWEEN)
-    for name in ("app", GATEWAY):
+    for name in names:
         fleet.end(fleet.ready(name)[0], name)
         load.wait(BETWEEN)
+
+
+@check(
+    "pods.direct",
+    proves="the same, and deploys, for clients of the app's own NodePort, without the gateway",
+    needs=["probe", "deploy", "pods"],
+    control="pods without preStop",
+)
+def pods_direct(column: Column) -> str:
+    """Let pods of the app come and go, with nobody before them who would ask again."""
+    with column.other() as site:
+        if _clustered(site).throwaway() is None:
+            raise Skipped("only moor's own cluster: elsewhere NetworkPolicies may refuse it")
+        fleet = _fleet(site)
+        with fleet.exposed() as url:
+            probe.http(f"{url}/healthz", what="the app at its NodePort", timeout=READY)
+            with loaded(url, column.size) as load:
+                for flags in (OTHER, {}) * (column.size.cycles // 4 or 1):
+                    _come_and_go(fleet, load, ("app",))
+                    site.deploy(flags, proof=False)
+                return figure(unharmed(load))
 
 
 @check(
@@ -74,7 +97,7 @@ def _come_and_go(fleet: Fleet, load: Load) -> None:
 )
 def pods_evict(column: Column) -> str:
     """Ask for the end of both pods, as the drain of a node does, while they are under load."""
-    with column.other() as site, loaded(site, column.size) as load:
+    with column.other() as site, loaded(site.url, column.size) as load:
         fleet = _fleet(site)
         pods = fleet.ready()
         claim(len(pods) > 1, f"{len(pods)} pods: the budget has nothing to hold back")
@@ -93,7 +116,7 @@ def pods_evict(column: Column) -> str:
 )
 def pods_node(column: Column) -> str:
     """Let the node falter under load: only where it is a cluster of moor's own."""
-    with column.other() as site, loaded(site, column.size) as load:
+    with column.other() as site, loaded(site.url, column.size) as load:
         cluster, fleet = _clustered(site).throwaway(), _fleet(site)
         if cluster is None:
             raise Skipped("the nodes of this cluster are not moor's to drain")
@@ -131,7 +154,7 @@ def pods_autoscale(column: Column) -> str:
     """Keep one pod busier than its autoscaler wants, and then no longer."""
     with column.other({"k8s.replicas": 1, "k8s.most": 2}) as site:
         fleet = _fleet(site)
-        with loaded(site, column.size) as load:
+        with loaded(site.url, column.size) as load:
             with running(_busy(site.url, column.size)) as burst:
                 more = fleet.has(2, SCALED)
                 busy = unharmed(burst)

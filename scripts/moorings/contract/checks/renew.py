@@ -32,7 +32,7 @@ def renewed(column: Column) -> str:
     """Change what costs a moment, unasked; then under load what costs nothing, and that."""
     with column.other() as site:
         _refused(site)
-        with loaded(site, column.size) as load:
+        with loaded(site.url, column.size) as load:
             site.deploy(TAKEN_IN, proof=False)
             load.wait(BETWEEN)
             mark = time.time()

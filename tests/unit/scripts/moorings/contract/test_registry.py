@@ -21,7 +21,7 @@ IDS = [
     "metrics.sum", "trace.outage", "trace.sampling", "trace.legacy",
     "proxy.trusted", "proxy.spoofed", "secure.headers", "secure.tls", "secure.debug", "secure.user",
     "secure.readonly", "secure.caps", "secure.published", "secure.secrets",
-    "pods.load", "pods.evict", "pods.node", "pods.autoscale", "secure.policy",
+    "pods.load", "pods.direct", "pods.evict", "pods.node", "pods.autoscale", "secure.policy",
     "data.durable", "deploy.renewed",
 ]  # fmt: skip
 

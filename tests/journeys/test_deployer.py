@@ -25,6 +25,8 @@ def kubectl(kubernetes: None, operator: Operator) -> Kubectl:
 def _in_place_of(kubectl: Kubectl, file: Path) -> Kubectl:
     """Return the same cluster for the ServiceAccount of the role."""
     kubectl.within("").do("create", "namespace", kubectl.namespace)
+    policy = "pod-security.kubernetes.io/enforce=restricted"
+    kubectl.within("").do("label", "namespace", kubectl.namespace, policy)
     kubectl.do("apply", "--kustomize", str(ROOT / "deploy" / "k8s" / "deployer"))
     token = kubectl.ask("create", "token", "deployer").output.strip()
     view = kubectl.ask("config", "view", "--minify", "--flatten", "--raw", "--output", "json")
@@ -46,7 +48,8 @@ def test_the_role_is_enough_to_deploy_and_to_take_down(
         for verbs in (("deploy", "k8s"), ("down", "k8s")):
             done = operator.types(*verbs)
             assert done.returncode == 0, done.stderr
-        for verb, kind in (("create", "roles"), ("list", "nodes"), ("create", "namespaces")):
+        for verb, kind in (("create", "roles"), ("list", "nodes"), ("create", "namespaces"),
+                           ("patch", "namespaces")):  # fmt: skip
             assert not deployer.may(verb, kind), f"it may {verb} {kind}"
         assert not deployer.within("kube-system").may("get", "secrets")
     finally:

@@ -78,7 +78,7 @@ class InCluster(Jaeger):
         pod = self._pod
         if pod is None:
             return "does not run"
-        return f"{self.query_url} (pod {kube_pods.name(pod)}; memory storage)"
+        return f"{self.query_url} (pod {kube_pods.name(pod)})"
 
     def start(self) -> None:
         """Start its pod unless it runs, and wait until it answers queries.

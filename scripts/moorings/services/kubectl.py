@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from moorings import guarded, packages
-from moorings.errors import MoorError
+from moorings.errors import CommandError, MoorError
 from moorings.runner import LocalRunner, Result, Runner
 
 #: Seconds that a question may take, and a change that waits for nothing.
@@ -74,6 +74,18 @@ class Kubectl:
     def find(self, kind: str, name: str) -> Raw | None:
         """Return one object, where there is one."""
         return next(iter(self.get(kind, name)), None)
+
+    def require(self, kind: str, name: str) -> Raw | None:
+        """Return one object; None only where the cluster itself says that there is none.
+
+        :raises CommandError: where it says nothing, or may not be asked.
+        """
+        said = self.ask("get", kind, name, "--output", "json", "--ignore-not-found")
+        if said.status != 0:
+            hint = "see that it answers: kubectl get --raw /readyz"
+            fact = f"the cluster does not say whether there is the {kind} {name}"
+            raise CommandError(fact, log=said.output.strip(), hint=hint)
+        return parsed(said.output) or None
 
     def apply(self, objects: Sequence[Raw], file: Path) -> None:
         """Apply objects, as the owner of their fields; others keep what these do not say.

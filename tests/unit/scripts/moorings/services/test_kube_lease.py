@@ -34,7 +34,10 @@ class Client(RecordingRunner):
     def finish(self, command: Command) -> Result:
         self.ran.append(command)
         verb, what = command.argv[1:3]
-        return self.said.get(f"{verb} {what}", self.said.get(verb, Result(0)))
+        said = self.said.get(f"{verb} {what}", self.said.get(verb, Result(0)))
+        if verb in ("create", "replace") and said.status == 0:
+            self.said["get lease"] = Result(0, Path(command.argv[-1]).read_text())
+        return said
 
     @property
     def did(self) -> list[str]:
@@ -47,8 +50,21 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
+class FakeClock:
+    """Each pause is over at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float, /) -> None:
+        self.now += seconds
+
+
 def take(client: Client, folder: Path) -> None:
-    with Lease(Kubectl(client, {}), folder).held("deploy 2.0"):
+    with Lease(Kubectl(client, {}), folder, FakeClock()).held("deploy 2.0"):
         said = json.loads((folder / "lease.json").read_text())
         assert said["spec"]["holderIdentity"].startswith("deploy 2.0, by ")
 
@@ -71,6 +87,36 @@ def test_a_dead_ones_is_taken_over_as_it_was_seen(tmp_path: Path) -> None:
     take(client, tmp_path)
     assert client.did == ["create", "replace", "delete"]
     assert json.loads((tmp_path / "lease.json").read_text())["metadata"]["resourceVersion"] == "7"
+
+
+def test_one_that_looks_over_by_another_clock_is_seen_to_go_on(tmp_path: Path) -> None:
+    client = Client(create=EXISTS, get_lease=lease(HOLDS + 1))
+    answers = iter((lease(HOLDS + 1), lease(HOLDS - 14)))
+
+    def finish(command: Command) -> Result:
+        if command.argv[1:3] == ("get", "lease"):
+            client.said["get lease"] = next(answers)
+        return Client.finish(client, command)
+
+    client.finish = finish  # type: ignore[method-assign]
+    with pytest.raises(LockedError, match="by operator on other"):
+        take(client, tmp_path)
+    assert client.did == ["create"]
+
+
+def test_one_that_another_machine_took_meanwhile_is_left_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = Client()
+    with Lease(Kubectl(client, {}), tmp_path, FakeClock()).held("deploy 2.0"):
+        client.said["get lease"] = lease(1)
+    assert client.did == ["create"]
+    assert "changed meanwhile" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="does not say whether there is the namespace"):
+        take(Client(get_namespace=Result(1, "Unable to connect to the server")), tmp_path)
 
 
 def test_of_two_that_take_it_over_one_is_refused(tmp_path: Path) -> None:

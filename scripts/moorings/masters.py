@@ -131,7 +131,7 @@ def wait_or_kill(process: psutil.Process, grace: float) -> None:
 def _outlived(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
     """Wait for their end; returns those that still run. An init may reap orphans late or never."""
     until = time.monotonic() + seconds
-    while (left := [one for one in processes if _runs(one)]) and time.monotonic() < until:
+    while (left := [one for one in processes if runs(one)]) and time.monotonic() < until:
         time.sleep(0.02)
     # What moor itself started is a zombie until it asks.
     for one in processes:
@@ -140,7 +140,8 @@ def _outlived(processes: list[psutil.Process], seconds: float) -> list[psutil.Pr
     return left
 
 
-def _runs(process: psutil.Process) -> bool:
+def runs(process: psutil.Process) -> bool:
+    """Tell whether a process goes on: what nobody has asked for yet is over too."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

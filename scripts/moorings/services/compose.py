@@ -90,11 +90,12 @@ class Project:
 
         :raises CommandError: with its last lines, as of a layer that is no YAML.
         """
-        self._give({})
-        said = self.engine.ask(*self._argv, "config", "--format", "json")
+        given = self._give({})
+        said = self.engine.ask(*self._argv, "config", "--format", "json", hidden=given)
         if said.status != 0:
             raise CommandError("Compose refuses its files", log=said.output)
-        found: dict[str, Any] = json.loads(said.output)["services"]
+        # Warnings may stand before it.
+        found: dict[str, Any] = json.loads(said.output[said.output.find("{") :])["services"]
         return found
 
     def _ended(self) -> str:

@@ -43,7 +43,7 @@ class Inside(Jaeger):
         found = self.project.find("jaeger")
         if found is None or not found.runs:
             return "does not run"
-        return f"{self.query_url} (container {found.id}; memory storage)"
+        return f"{self.query_url} (container {found.id})"
 
     def start(self) -> None:
         """Start its container unless it runs, and wait until it answers queries.

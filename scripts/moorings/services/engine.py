@@ -15,8 +15,9 @@ from typing import IO
 import psutil
 
 from moorings import machine, masters, packages, probe, ui
-from moorings.errors import CommandError, MoorError, NeedError
+from moorings.errors import CommandError, MoorError, NeedError, NotReadyError
 from moorings.layout import Layout
+from moorings.logfile import tail
 from moorings.packages import Supply
 from moorings.runner import LocalRunner, Result, Runner
 from moorings.services import refusals
@@ -64,12 +65,15 @@ class Engine:
         own = not self.env.get("DOCKER_HOST") and self.socket.exists()
         return {**self.env, "DOCKER_HOST": f"unix://{self.socket}"} if own else dict(self.env)
 
-    def ask(self, *words: str, timeout: float = ASK) -> Result:
-        """Run a command of the client that only looks; a failure is a status, not an error."""
+    def ask(self, *words: str, timeout: float = ASK, hidden: Collection[str] = ()) -> Result:
+        """Run a command of the client that only looks; a failure is a status, not an error.
+
+        :param hidden: variables of the operator's environment that mean something else there.
+        """
         argv = ["docker", *words]
         if not packages.find("docker"):
             return Result(127, "docker is not installed")
-        env = self.environment
+        env = self._without(hidden)
         # It only looks, so a dry run asks too.
         runner = LocalRunner() if self.runner.dry else self.runner
         try:
@@ -80,14 +84,17 @@ class Engine:
     def do(self, *words: str, timeout: float, hidden: Collection[str] = ()) -> Result:
         """Run a command of the client, printed so that it can be repeated by hand.
 
-        :param hidden: variables of the operator's environment that mean something else there.
+        :param hidden: as above.
         :raises CommandError: with its last lines, in words of moor where they are known.
         """
-        env = {name: value for name, value in self.environment.items() if name not in hidden}
+        env = self._without(hidden)
         try:
             return self.runner.run(["docker", *words], timeout=timeout, env=env)
         except CommandError as problem:
             raise refusals.explained(problem) from None
+
+    def _without(self, hidden: Collection[str]) -> dict[str, str]:
+        return {name: value for name, value in self.environment.items() if name not in hidden}
 
     def needs(self) -> list[Need]:
         """Want an engine that answers, is new enough, and has both plug-ins of the client."""
@@ -106,7 +113,7 @@ class Engine:
         said = self.ask("version", "--format", "{{.Server.Version}}")
         if said.status == 0:
             return judged(said.output.strip())
-        return Need(*refused(said.output))
+        return Need(*refused(said.output, self.env.get("DOCKER_HOST", "")))
 
     def _plugin(self, name: str) -> Need:
         said = self.ask(name, "version")
@@ -125,8 +132,11 @@ def judged(said: str, what: str = "Docker engine", least: tuple[int, int] = OLDE
     return Need(fact, new, f"install {oldest} or newer")
 
 
-def refused(said: str) -> tuple[str, bool, str]:
-    """Tell why no engine answers, and the next step, from what the client says."""
+def refused(said: str, host: str = "") -> tuple[str, bool, str]:
+    """Tell why no engine answers, and the next step, from what the client says.
+
+    :param host: where the operator has it, if he says so.
+    """
     if "permission denied" in said.lower():
         how = "join the group docker (usermod -aG docker NAME, log in anew), or use rootless Docker"
         return "this user may not use the socket of Docker", False, how
@@ -134,6 +144,8 @@ def refused(said: str) -> tuple[str, bool, str]:
         return ABSENT, False, HOW
     if "did not end within" in said:
         return "the Docker engine does not answer", False, "see its log, or restart it"
+    if host:
+        return f"no Docker engine answers at DOCKER_HOST={host}", False, "start it, or unset that"
     return STOPPED, False, f"start it (systemctl start docker), or {HOW}"
 
 
@@ -167,14 +179,7 @@ def sources(suite: str, runner: Runner) -> Iterator[list[str]]:
     if suite not in NEXT:
         yield []
         return
-    asked = [
-        "apt-get",
-        "indextargets",
-        "--format",
-        "$(REPO_URI) $(RELEASE)",
-        "Created-By: Packages",
-    ]
-    listed = runner.run(asked, timeout=60, quiet=True).output
+    listed = machine_sources(runner)
     with tempfile.TemporaryDirectory(prefix="moorings-apt-") as name:
         folder = Path(name)
         # apt reads its lists as a user of its own.
@@ -226,14 +231,20 @@ def _start(engine: Engine) -> None:
         machine.remember(engine.layout.state, item)
     log = folder / "log"
     with ui.working("Starting the Docker engine"):
-        engine.runner.start(argv, cwd=folder, env=dict(os.environ), log=log)
-        probe.until(
-            lambda: True if engine.needs()[0].there else None,
-            what="the Docker engine to answer",
-            timeout=BOOT,
-            last=lambda: f"see {log}",
-        )
+        pid = engine.runner.start(argv, cwd=folder, env=dict(os.environ), log=log)
+        _wait(engine, psutil.Process(pid), log)
     ui.good(f"a Docker engine answers at unix://{engine.socket}")
+
+
+def _wait(engine: Engine, started: psutil.Process, log: Path) -> None:
+    def answers() -> bool | None:
+        if not masters.runs(started):
+            return False
+        return True if engine.needs()[0].there else None
+
+    what = "the Docker engine to answer"
+    if not probe.until(answers, what=what, timeout=BOOT, last=lambda: tail(log, 1)):
+        raise NotReadyError("dockerd ended", log=tail(log, 10), hint=f"see {log}")
 
 
 def daemon(folder: Path) -> list[str]:
@@ -268,12 +279,16 @@ def put_away(engine: Engine) -> str:
     """
     if not engine.socket.exists():
         return ""
-    if engine.ask("ps", "--quiet").output.strip():
-        return "containers run in it"
+    if engine.env.get("DOCKER_HOST"):
+        return "DOCKER_HOST names another engine, which moor would ask"
     with _alone(engine) as alone:
-        if alone:
-            _end(engine)
-    return "" if alone else BUSY
+        if not alone:
+            return BUSY
+        said = engine.ask("ps", "--quiet")
+        if said.status == 0 and said.output.strip():
+            return "containers run in it"
+        _end(engine)
+    return ""
 
 
 def restart(engine: Engine) -> None:

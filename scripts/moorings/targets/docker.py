@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from moorings import addresses, deployment, gateway, lifecycle, ports, probe, service, ui
-from moorings.errors import MoorError
+from moorings.errors import MoorError, NotReadyError
 from moorings.live import MARGIN
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
@@ -289,15 +289,22 @@ class Docker:
         if self.project.find(idle) is None:
             return
         with ui.working("Draining"):
-            # The gateway may have looked at the flag just before it moved.
-            quiet = time.monotonic() + MARGIN
+            self._drained(idle)
+            self.project.stop(idle, self.server.grace + LAST)
+        self.project.remove(idle)
+
+    def _drained(self, idle: str) -> None:
+        # The gateway may have looked at the flag just before it moved.
+        quiet = time.monotonic() + MARGIN
+        try:
             probe.until(
                 lambda: True if time.monotonic() > quiet and self.gateway.quiet(idle) else None,
                 what="the old release to answer what waits for it",
                 timeout=self.server.grace + MARGIN,
             )
-            self.project.stop(idle, self.server.grace + LAST)
-        self.project.remove(idle)
+        except NotReadyError as problem:
+            # It had the time that a request may take: it hangs, and is to go all the same.
+            ui.warn(f"{problem.fact}; it is stopped")
 
     def live(self) -> Release | None:
         """Return the release of the live colour, where it and the gateway run."""
@@ -309,9 +316,9 @@ class Docker:
 
     def reload(self, release: Release) -> None:
         """Let the other colour take over with the new settings."""
-        self.start(release)
         boot = self.server.boot_timeout
         try:
+            self.start(release)
             probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
         finally:

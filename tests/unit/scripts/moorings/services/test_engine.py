@@ -58,6 +58,13 @@ def test_it_says_why_none_answers(said: str, fact: str, step: str) -> None:
     assert step in how
 
 
+def test_an_engine_that_the_operator_names_is_not_replaced_by_one_of_moors() -> None:
+    said = "Cannot connect to the Docker daemon at tcp://10.0.0.9:2375."
+    what, there, how = engine.refused(said, "tcp://10.0.0.9:2375")
+    assert (there, what) == (False, "no Docker engine answers at DOCKER_HOST=tcp://10.0.0.9:2375")
+    assert "docker up" not in how
+
+
 def test_the_next_suite_is_taken_from_the_same_places_without_security_and_updates() -> None:
     listed = "http://a.test/debian bookworm\nhttp://a.test/debian bookworm-updates\n" * 2
     assert engine.widened(listed, "bookworm").splitlines() == [

@@ -161,9 +161,7 @@ def _undone(target: Target, release: Release, plan: Plan, change: Change) -> Ite
     try:
         yield
     except BaseException as problem:
-        target.retire(release)
-        if release.version not in built and target.live() != release:
-            target.remove(release.version)
+        _clear(target, release, built)
         if isinstance(problem, Exception):
             plan.history.failed(release)
         if isinstance(problem, OSError):
@@ -173,6 +171,16 @@ def _undone(target: Target, release: Release, plan: Plan, change: Change) -> Ite
         if not isinstance(problem, Exception):
             ui.warn(f"release {release.version} was stopped{_data(change)}; {_left(target)}")
         raise
+
+
+def _clear(target: Target, release: Release, built: set[str]) -> None:
+    """Take away what is left of a release; what goes wrong here hides nothing of why."""
+    try:
+        target.retire(release)
+        if release.version not in built and target.live() != release:
+            target.remove(release.version)
+    except MoorError as late:
+        ui.warn(f"not all of release {release.version} was taken away: {late.fact}")
 
 
 def _data(change: Change) -> str:

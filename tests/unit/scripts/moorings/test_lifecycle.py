@@ -136,6 +136,16 @@ def test_the_failure_shows_the_last_words_and_who_serves_on(tmp_path: Path) -> N
     assert "release old was not touched" in caught.value.hint
 
 
+def test_a_failure_of_the_clean_up_does_not_hide_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = plan(tmp_path, proved=MoorError("not ready"))
+    with pytest.raises(MoorError, match="not ready"):
+        lifecycle.deploy(Recorder(fails="retire"), NEW, made)
+    assert [entry.version for entry in made.history.entries() if entry.failed] == ["new"]
+    assert "not all of release new was taken away: broken" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("primitive", ["build", "migrate"])
 def test_what_fails_before_the_start_starts_nothing(tmp_path: Path, primitive: str) -> None:
     target = Recorder(fails=primitive)

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from runtime import databases, exporters, logs, measured, outgoing, spans
 from runtime.metrics import Metrics
-from runtime.settings import Settings
+from runtime.settings import Settings, whole
 
 # A collector that is down may hold a worker's exit for this long; requests that end after the
 # first flush have what is left of it, and this much at least.
@@ -125,7 +125,7 @@ def make_provider(settings: Settings, metrics: Metrics) -> spans.Provider:
     provider.add_names(databases.Names())
     for name in settings.otel_traces_exporter:
         inner = exporters.make(name, settings)
-        room = int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE") or _MAX_QUEUE)
+        room = whole(os.environ, "OTEL_BSP_MAX_QUEUE_SIZE", _MAX_QUEUE, "spans", least=1)
         provider.add_own(CountedProcessor(Ledger(inner, metrics), room))
     return provider
 

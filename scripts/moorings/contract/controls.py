@@ -98,7 +98,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(front=gateway(closes=True)), frozenset({"serve.keepalive"})
     ),
     "a short grace": Control(Tamper(flags={"server.grace": 1}), frozenset({"drain.running"})),
-    "no grace": Control(Tamper(flags={"server.grace": 60}), frozenset({"drain.deadline"})),
+    "a long grace": Control(Tamper(flags={"server.grace": 60}), frozenset({"drain.deadline"})),
     "no proof before the switch": Control(Tamper(proved=False), frozenset({"deploy.broken"})),
     "an app that leaves a daemon": Control(Tamper(flags=_app("daemon")), frozenset({"down.clean"})),
     "spans to nowhere": Control(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from moorings.contract.registry import NEEDS, Check
-from moorings.errors import MoorError
+from moorings.errors import BuildError, MoorError, NeedError
 
 if TYPE_CHECKING:
     from moorings.contract.column import Column
@@ -115,7 +115,7 @@ def _attempt(check: Check, column: "Column", ci: bool) -> Verdict:
         if limit is not None and known_to_fail and isinstance(problem, CheckFailed):
             known = f"{limit.cause} ({limit.source})"
             return made("limit", reason, reason=known, details=details)
-        broke = not isinstance(problem, MoorError)
+        broke = not isinstance(problem, MoorError) or isinstance(problem, (NeedError, BuildError))
         return made("fail", reason=reason, details=details, broke=broke)
     if limit is not None and limit.always:
         gone = f"the known limit no longer occurs: {limit.cause}"

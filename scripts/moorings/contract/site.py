@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -21,6 +21,8 @@ from moorings.services.jaeger import Jaeger
 from moorings.settings import Jaeger as JaegerSettings
 from moorings.target import Release, Target
 
+Prove = Callable[[Target, Release, float], None]
+
 #: What every deployment of a check has, unless the check or a control says otherwise.
 FLAGS: Mapping[str, object] = {
     "server.port": 0,
@@ -34,6 +36,14 @@ FLAGS: Mapping[str, object] = {
 
 #: How many log lines of a part a failure shows.
 LINES = 10
+
+
+def _after(before: Callable[[], None], prove: Prove) -> Prove:
+    def both(target: Target, release: Release, timeout: float) -> None:
+        before()
+        prove(target, release, timeout)
+
+    return both
 
 
 def own_jaeger() -> dict[str, object]:
@@ -119,17 +129,20 @@ class Site:
         *,
         proof: bool = True,
         agreed: bool = False,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> bool:
         """Deploy it, with changed settings where some are given.
 
         :param proof: the whole proof before the switch, or only readiness.
         :param agreed: whether clients may notice it.
+        :param meanwhile: what happens before the proof.
         """
         self.deployment = self._open(flags or {})
         if self.yard.tamper.restarts:
             self.stop()
         release = self.deployment.release()
         plan = replace(self._plan(proof), agree=lambda _: agreed)
+        plan = replace(plan, prove=_after(meanwhile, plan.prove))
         change = lifecycle.deploy(self.target, release, plan)
         self.release = release
         return change is not None

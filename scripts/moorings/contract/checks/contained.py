@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from moorings import addresses, report
@@ -25,6 +26,9 @@ KUBELETS = ("/etc/hosts", "/dev/termination-log")
 #: The sets of capabilities in /proc/PID/status; of a process without any, all are 0.
 #: https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+#: Bytes that a place in memory may have at most.
+SMALL = 256 * 1024 * 1024
 
 #: Seccomp: 2 is a filter, as the engine's default profile.
 FILTERED = "2"
@@ -70,8 +74,15 @@ def mounts(pid: str) -> list[Mount]:
 def _mount(line: str) -> Mount:
     own, _, rest = line.partition(" - ")
     words, (kind, _, options) = own.split(), rest.split()[:3]
-    bounded = kind == "tmpfs" and "size=" in options
+    bounded = kind == "tmpfs" and _size(options) <= SMALL
     return Mount(words[3], words[4], "rw" in words[5].split(","), kind, bounded)
+
+
+def _size(options: str) -> float:
+    """Return the bytes that a tmpfs may have, by its options: in KiB, as the kernel shows it."""
+    named = dict(option.partition("=")[::2] for option in options.split(","))
+    size = named.get("size", "")
+    return int(size.removesuffix("k")) * 1024 if size else inf
 
 
 def _contained(column: Column) -> Contained:

@@ -141,7 +141,7 @@ def _unanswered(one: Connection, answer: Answer) -> str:
     "drain.deadline",
     proves="a request longer than the grace period is cut at it; stop ends within its bound + 5 s",
     needs=["probe", "deploy"],
-    control="no grace",
+    control="a long grace",
 )
 def drain_deadline(column: Column) -> str:
     """Stop it while a request hangs."""

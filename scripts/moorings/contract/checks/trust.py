@@ -85,14 +85,14 @@ def _seen(answer: wire.Answer) -> dict[str, object]:
 )
 def headers(column: Column) -> str:
     """Look at a page, at one that is not there, and at a static file."""
+    plain = column.url.startswith("http:")
     for path in ("/", "/nobody-has-this"):
         answer = wire.ask(f"{column.url}{path}")
         for name, word in PROTECTING.items():
             value = answer.headers.get(name, "")
             claim(bool(value) and word in value, f"{path} has {name}: {value!r}", answer)
-    plain = column.url.startswith("http:")
-    told = answer.headers.get("strict-transport-security")
-    claim(not (plain and told), f"HSTS over plain HTTP: {told}", answer)
+        told = answer.headers.get("strict-transport-security")
+        claim(not (plain and told), f"HSTS over plain HTTP: {told}", answer)
     for path in ("/", "/static/store.css", "/healthz"):
         answer = wire.ask(f"{column.url}{path}")
         banner = " ".join(answer.headers.get(name, "") for name in ("server", "x-powered-by"))

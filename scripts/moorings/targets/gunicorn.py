@@ -27,8 +27,8 @@ class Options:
 
 #: What a deploy says of a worker that is there only to be compared with.
 LOSSES = {
-    "gunicorn-uvicorn": "uvicorn workers lost, as measured, all 40 spans before a stop, and"
-    " answered 277 times 500 in three reloads under load; asgi is Gunicorn's own",
+    "gunicorn-uvicorn": "uvicorn workers lose the spans before a stop, and answer 500 in reloads"
+    " under load (./moor check gunicorn --worker uvicorn); asgi is Gunicorn's own",
 }
 
 #: The columns of the grid: a class of workers each.

@@ -4,13 +4,11 @@ Another configuration is another master on the same socket; the one before annou
 and ends. A deploy of the app does not touch it: the app's own socket is never closed.
 """
 
-import json
-import re
 import signal
 import time
 from pathlib import Path
 
-from moorings import addresses, gateway_files, packages, ports, probe, ui, users
+from moorings import addresses, gateway_files, packages, ports, probe, server_lines, ui, users
 from moorings.errors import CommandError, NeedError, NotReadyError
 from moorings.gateway_files import Behind
 from moorings.live import Launch, Live, Part
@@ -56,7 +54,7 @@ class Gateway:
 
     def logs(self, lines: int) -> str:
         """Return its newest lines: of itself, then of requests."""
-        errors = "\n".join(map(as_json, tail(self.live.log, lines).splitlines()))
+        errors = "\n".join(map(server_lines.of_nginx, tail(self.live.log, lines).splitlines()))
         return "\n".join(filter(None, (errors, tail(self.access, lines))))
 
     @property
@@ -196,19 +194,3 @@ class Gateway:
             with ui.working("Draining the gateway"):
                 self.live.stop()
             self.context.runner.remove(self.home)
-
-
-#: As nginx writes of itself: time, level, process, words.
-_SAID = re.compile(r"(\d{4})/(\d\d)/(\d\d) ([\d:]+) \[(\w+)\] (?:[\d#]+: )?(.*)")
-
-
-def as_json(line: str) -> str:
-    """Turn a line of nginx about itself into one as all others are; one of a request is already."""
-    if line.startswith("{"):
-        return line
-    found = _SAID.fullmatch(line)
-    time, level, message = "", "error", line
-    if found:
-        year, month, day, clock, level, message = found.groups()
-        time = f"{year}-{month}-{day}T{clock}"
-    return json.dumps({"time": time, "level": level, "logger": "nginx", "message": message})

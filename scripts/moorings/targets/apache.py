@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from moorings import live
+from moorings import live, server_lines
 from moorings.contract.outcome import Limit
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.handover import Reopened
@@ -202,10 +202,13 @@ class Apache(MasteredTarget):
         )
 
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
-        """Return the newest lines of the app, and Apache's own of requests."""
+        """Return the newest lines of the app, and Apache's own: of itself, then of requests."""
         said = super().logs(lines, release)
-        access = tail(self.context.layout.logs / "access.log", lines) if release is None else ""
-        return "\n".join(filter(None, (said, access)))
+        if release is not None:
+            return said
+        folder = self.context.layout.logs
+        own = map(server_lines.of_apache, tail(folder / "error.log", lines).splitlines())
+        return "\n".join(filter(None, (said, *own, tail(folder / "access.log", lines))))
 
     def reload(self, release: Release) -> None:
         """Let another httpd of the same release take over: a graceful one would cut requests."""

@@ -4,12 +4,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 
 import click
 
-from moorings import addresses, deployment, gateway, lifecycle, ports, probe, service, ui
+from moorings import addresses, deployment, lifecycle, ports, probe, server_lines, service, ui
 from moorings.errors import MoorError, NotReadyError
 from moorings.live import MARGIN
 from moorings.packages import Supply
@@ -346,8 +347,9 @@ class Docker:
         before = [one for one in found if one.service == "gateway"] if release is None else []
         texts = [self._said(one, lines) for one in app]
         texts += [
-            gateway.as_json(line) for one in before for line in self._said(one, lines).splitlines()
-        ]
+            server_lines.of_nginx(line, UTC)
+            for one in before for line in self._said(one, lines).splitlines()
+        ]  # fmt: skip
         return "\n".join(text.rstrip() for text in texts if text)
 
     def _said(self, container: Container, lines: int) -> str:

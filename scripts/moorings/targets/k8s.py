@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import UTC
 from functools import cached_property, partial
 from pathlib import Path
 
-from moorings import cluster, gateway, lifecycle, probe, service, ui
+from moorings import cluster, lifecycle, probe, server_lines, service, ui
 from moorings.errors import MoorError, NotReadyError
 from moorings.packages import Supply
 from moorings.services import (
@@ -573,7 +574,7 @@ class K8s:
         before = [self._said(one, lines) for one in pods if kube_pods.role(one) == "gateway"]
         # What nginx says of itself is no JSON.
         turned = [
-            line if line.startswith("{") else gateway.as_json(line)
+            server_lines.of_nginx(line, UTC)
             for text in before for line in text.splitlines()
         ]  # fmt: skip
         return "\n".join(text.rstrip() for text in (*app, *turned) if text)

@@ -83,3 +83,18 @@ def http(url: str, *, what: str, timeout: float, status: int = 200) -> httpx.Res
     """
     ask = Http(url, status)
     return until(ask, what=f"{what} to answer {url} with {status}", timeout=timeout, last=ask.last)
+
+
+def serves(url: str, release: str, timeout: float) -> None:
+    """Wait until the gateway at a URL sends clients to a release.
+
+    :param timeout: seconds.
+    :raises NotReadyError: naming the last answer.
+    """
+    ask = Http(f"{url}/version")
+
+    def answers() -> bool | None:
+        answer = ask()
+        return True if answer is not None and answer.json().get("release") == release else None
+
+    until(answers, what=f"the gateway to send clients to {release}", timeout=timeout, last=ask.last)

@@ -51,6 +51,18 @@ class Release:
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         return replace(self, settings=digest, env=dict(env))
 
+    @property
+    def label(self) -> str:
+        """It as a label of what serves it."""
+        return f"{self.version} {self.commit or '-'} {self.settings}"
+
+    @classmethod
+    def of_label(cls, text: str) -> "Release | None":
+        """Return the release that a label names; None where it is empty."""
+        version, _, rest = text.partition(" ")
+        commit, _, settings = rest.partition(" ")
+        return cls(version, "" if commit == "-" else commit, settings) if text else None
+
 
 @dataclass(frozen=True)
 class Instance:

@@ -9,7 +9,7 @@ from typing import Any
 
 from moorings.errors import CommandError, MoorError
 from moorings.services import refusals
-from moorings.services.containers import Container, label
+from moorings.services.containers import Container
 from moorings.services.engine import Engine
 from moorings.target import Release
 
@@ -142,7 +142,7 @@ class Project:
         env.touch(mode=0o600)
         env.write_text(_lines(release.env))
         kept = {f"{prefix}_IMAGE": image, f"{prefix}_ENV": str(env),
-                f"{prefix}_RELEASE": label(release)}  # fmt: skip
+                f"{prefix}_RELEASE": release.label}  # fmt: skip
         (self.home / f"{colour}.json").write_text(json.dumps(kept))
 
     def containers(self) -> list[Container]:

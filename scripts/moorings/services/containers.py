@@ -74,10 +74,7 @@ class Container:
     @property
     def release(self) -> Release | None:
         """What it was started as, where it is an app."""
-        text = self._labels.get("moorings.release", "")
-        version, _, rest = text.partition(" ")
-        commit, _, settings = rest.partition(" ")
-        return Release(version, "" if commit == "-" else commit, settings) if text else None
+        return Release.of_label(self._labels.get("moorings.release", ""))
 
     def address(self, network: str) -> str:
         """Return its address in a network of the project, as this host reaches it."""
@@ -103,11 +100,6 @@ class Container:
     def _labels(self) -> Mapping[str, str]:
         labels: Mapping[str, str] = self.raw["Config"]["Labels"] or {}
         return labels
-
-
-def label(release: Release) -> str:
-    """Return a release as a container's label."""
-    return f"{release.version} {release.commit or '-'} {release.settings}"
 
 
 @dataclass(frozen=True)

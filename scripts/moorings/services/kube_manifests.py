@@ -113,18 +113,6 @@ class Manifests:
         return stream(said.output)
 
 
-def label(release: Release) -> str:
-    """Return a release as an annotation."""
-    return f"{release.version} {release.commit or '-'} {release.settings}"
-
-
-def release_of(text: str) -> Release | None:
-    """Return the release that an annotation names; None where it names none."""
-    version, _, rest = text.partition(" ")
-    commit, _, settings = rest.partition(" ")
-    return Release(version, "" if commit == "-" else commit, settings) if text else None
-
-
 def mark(release: Release) -> str:
     """Return what the pods of a release are known by; no longer than a label may be."""
     return f"{release.version[:48]}.{release.settings}"
@@ -170,12 +158,12 @@ def _literals(env: Mapping[str, str]) -> list[str]:
 def _patches(wanted: Wanted) -> list[Raw]:
     server, release = wanted.server, wanted.release
     known = {
-        "annotations": {RELEASE: label(release)},
+        "annotations": {RELEASE: release.label},
         "labels": {VERSION: release.version, "moorings.mark": mark(release)},
     }
     reads = [{"configMapRef": {"name": "app"}}, {"secretRef": {"name": "settings"}}]
     app = {
-        "metadata": {"annotations": {RELEASE: label(release)}},
+        "metadata": {"annotations": {RELEASE: release.label}},
         "spec": {
             # It was proved before: what is left is that it boots once more.
             "minReadySeconds": 1,

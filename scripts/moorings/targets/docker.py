@@ -268,21 +268,10 @@ class Docker:
         try:
             self.gateway.put()
             flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
-            self._reached(release)
+            probe.serves(self.endpoints().app, release.version, START / 6)
         except BaseException:
             flag.touch() if before else flag.unlink(missing_ok=True)
             raise
-
-    def _reached(self, release: Release) -> None:
-        ask = probe.Http(f"{self.endpoints().app}/version")
-
-        def answers() -> bool | None:
-            answer = ask()
-            here = answer is not None and answer.json().get("release") == release.version
-            return True if here else None
-
-        what = f"the gateway to send clients to {release.version}"
-        probe.until(answers, what=what, timeout=START / 6, last=ask.last)
 
     def retire(self, release: Release) -> None:
         """Stop the colour that clients do not reach, once it has answered what was sent to it."""

@@ -42,7 +42,6 @@ from moorings.services.kube_manifests import (
     mark,
     name_of,
     pod_grace,
-    release_of,
 )
 from moorings.services.kube_pods import NAME, RELEASE
 from moorings.services.kube_rollout import Rollout, log_of
@@ -447,7 +446,7 @@ class K8s:
         before = {name: self._revision(name) for name in PARTS_OF_IT}
         try:
             self._roll_out(objects, first=not before["app"])
-            self._reached(release)
+            probe.serves(self.where.public(), release.version, BEYOND)
             self._remove_candidate()
         except BaseException as problem:
             if isinstance(problem, MoorError) and not problem.log:
@@ -488,17 +487,6 @@ class K8s:
                     self.kubectl.do("rollout", "undo", f"deployment/{name}", back)
                     Rollout(self.kubectl, "deployment", name).watch(self._patience)
 
-    def _reached(self, release: Release) -> None:
-        ask = probe.Http(f"{self.where.public()}/version")
-
-        def answers() -> bool | None:
-            answer = ask()
-            here = answer is not None and answer.json().get("release") == release.version
-            return True if here else None
-
-        what = f"the gateway to send clients to {release.version}"
-        probe.until(answers, what=what, timeout=BEYOND, last=ask.last)
-
     def retire(self, release: Release) -> None:
         """Wait until its pods, which the rollout has told to end, have drained."""
         self._remove_candidate()
@@ -534,7 +522,7 @@ class K8s:
         if not all(at(one, "status", "availableReplicas") for one in (app, before)):
             return None
         told = at(app, "spec", "template", "metadata", "annotations", RELEASE)
-        return release_of(str(told or ""))
+        return Release.of_label(str(told or ""))
 
     def reload(self, release: Release) -> None:
         """Let pods with the new settings take over, once one of them was seen to be ready."""

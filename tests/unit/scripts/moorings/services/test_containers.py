@@ -7,7 +7,7 @@ import pytest
 from moorings.layout import Layout
 from moorings.runner import Command, Result, Runner
 from moorings.services import containers
-from moorings.services.containers import Container, label
+from moorings.services.containers import Container
 from moorings.services.engine import Engine
 from moorings.target import Release
 
@@ -55,7 +55,7 @@ def roles(rows: list[str], service: str = "blue", text: str = "1-ab c0ffee 5e77"
 
 def test_a_release_comes_back_from_its_label() -> None:
     for release in (Release("1-ab", "c0ffee", "5e77"), Release("1-ab", "", "5e77")):
-        assert container(label(release)).release == release
+        assert container(release.label).release == release
     assert container("").release is None
 
 

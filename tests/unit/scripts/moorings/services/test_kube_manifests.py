@@ -53,10 +53,7 @@ def test_no_patch_sets_the_number_of_pods() -> None:
     assert at(patches()["HorizontalPodAutoscaler/app"], "spec", "minReplicas") == 2
 
 
-def test_a_release_is_found_again() -> None:
-    again = kube_manifests.release_of(kube_manifests.label(RELEASE))
-    assert again == RELEASE
-    assert kube_manifests.release_of("") is None
+def test_the_mark_of_a_release_is_no_longer_than_a_label() -> None:
     mark = kube_manifests.mark(Release("v" * 80, "", "0123456789ab"))
     assert len(mark) <= 63
     assert kube_manifests.mark(RELEASE) == "4b6e64a8fc27-gunicorn.0123456789ab"

@@ -25,7 +25,7 @@ def of_nginx(line: str, zone: tzinfo | None = None) -> str:
 
 def of_apache(line: str) -> str:
     """Return a line of Apache on this machine as JSON."""
-    return _as_json("apache", _APACHE, "%b %d %H:%M:%S.%f %Y", line, None)
+    return _as_json("httpd", _APACHE, "%b %d %H:%M:%S.%f %Y", line, None)
 
 
 def _as_json(name: str, form: re.Pattern[str], clock: str, line: str, zone: tzinfo | None) -> str:

@@ -1,5 +1,6 @@
 """A rollout, watched: how far it is, and why it does not get on."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from moorings import probe, ui
@@ -120,3 +121,37 @@ def log_of(kubectl: Kubectl, pod: str, lines: int) -> str:
         return said.output
     before = kubectl.ask("logs", pod, "--tail", str(lines), "--previous")
     return before.output if before.status == 0 else ""
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """What some Deployments were before a rollout, to go back to."""
+
+    kubectl: Kubectl
+    known: Mapping[str, str]
+    """The revision of each by its name; empty: it is not there yet."""
+
+    @classmethod
+    def now(cls, kubectl: Kubectl, names: Iterable[str]) -> "Revisions":
+        """Look at them.
+
+        :raises CommandError: where the cluster does not say: an undo deletes what was not there.
+        """
+        return cls(kubectl, {name: _revision(kubectl, name) for name in names})
+
+    def undo(self, timeout: float) -> None:
+        """Go back to what ran before; what did not run before goes."""
+        with ui.working("Undoing the rollout"):
+            for name, revision in self.known.items():
+                if not revision:
+                    self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
+                elif _revision(self.kubectl, name) != revision:
+                    back = f"--to-revision={revision}"
+                    self.kubectl.do("rollout", "undo", f"deployment/{name}", back)
+                    Rollout(self.kubectl, "deployment", name).watch(timeout)
+
+
+def _revision(kubectl: Kubectl, name: str) -> str:
+    found = kubectl.require("deployment", name)
+    key = "deployment.kubernetes.io/revision"
+    return str(at(found, "metadata", "annotations", key) or "") if found else ""

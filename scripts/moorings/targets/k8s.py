@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from moorings import cluster, lifecycle, probe, server_lines, service, ui
-from moorings.errors import MoorError, NotReadyError
+from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.services import (
     app_env,
@@ -20,12 +20,12 @@ from moorings.services import (
     kube_context,
     kube_own,
     kube_pods,
-    kube_reasons,
 )
 from moorings.services.app_images import AppImages
 from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger import Jaeger
+from moorings.services.kube_candidate import Candidate
 from moorings.services.kube_context import Context as KubeContext
 from moorings.services.kube_database import KubeDatabase
 from moorings.services.kube_endpoints import KubeEndpoints
@@ -44,14 +44,11 @@ from moorings.services.kube_manifests import (
     pod_grace,
 )
 from moorings.services.kube_pods import NAME, RELEASE
-from moorings.services.kube_rollout import Rollout, log_of
+from moorings.services.kube_rollout import Revisions, Rollout, log_of
 from moorings.services.kubectl import Kubectl, Raw, at
 from moorings.settings import option
 from moorings.sources import Sources
 from moorings.target import Context, Endpoints, Instance, Need, Release
-
-#: Where a pod of the app listens, by deployment.yaml.
-APP_PORT = 8000
 
 #: The parts of the checkout of which a release is made: its image, and its manifests.
 PARTS = ("service/runtime", "service/requirements", "deploy/docker",
@@ -117,7 +114,6 @@ class K8s:
         debian = self.options.images == "debian"
         self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
         self._bases: dict[str, str] | None = None
-        self._seen: frozenset[str] = frozenset()
         self._rendered: dict[str, list[Raw]] = {}
         self.edit: Callable[[Raw], None] = as_it_is
 
@@ -169,6 +165,10 @@ class K8s:
     def where(self) -> KubeEndpoints:
         """Where clients reach it."""
         return KubeEndpoints(self.kubectl, self.forwards)
+
+    @cached_property
+    def _candidate(self) -> Candidate:
+        return Candidate(self.kubectl, self.forwards, self.home)
 
     def held(self, doing: str) -> AbstractContextManager[None]:
         """Hold the lease of the namespace."""
@@ -379,79 +379,35 @@ class K8s:
         """Start a pod of it that no Service knows."""
         self._bring(self._images_of(release))
         self._lean(release)
-        self._seen = frozenset()
-        found = self._objects(release, "app")
-        app = next((one for one in found if one["kind"] == "Deployment"), None)
-        if app is None:
-            return
-        self._remove_candidate()
-        self._apply([candidate(app)], "candidate")
-        self._begun()
-
-    def _begun(self) -> None:
-        """Wait until its container listens, as its startup probe tells, or has already ended.
-
-        A way into a pod that refuses the first connection ends there and then.
-        """
-
-        def begun() -> bool | None:
-            pod = self._candidate
-            statuses = at(pod, "status", "containerStatuses") or []
-            if any(one.get("started") or "terminated" in one.get("state", {}) for one in statuses):
-                return True
-            return False if pod is None or kube_reasons.hopeless([pod]) else None
-
-        why = partial(self._why, "it has not begun")
-        try:
-            done = probe.until(begun, what="its pod to begin", timeout=self.server.boot_timeout,
-                               every=0.3, last=why)  # fmt: skip
-        except NotReadyError as late:
-            raise NotReadyError(late.fact) from None
-        if not done:
-            raise NotReadyError(f"its pod does not begin: {why()}")
-
-    def _why(self, otherwise: str) -> str:
-        pod = self._candidate
-        return (kube_reasons.of_pod(pod) if pod else "") or otherwise
-
-    @property
-    def _candidate(self) -> Raw | None:
-        return self.kubectl.find("pod", "candidate")
+        for one in self._objects(release, "app"):
+            if one["kind"] == "Deployment":
+                self._candidate.start(one, self.server.boot_timeout)
 
     def prove_url(self, release: Release) -> str:
         """Ask the pod of it, by a way of its own into the cluster."""
         if self.context.runner.dry:
             return ""
-        return self.forwards.url("candidate", "pod/candidate", APP_PORT)
+        return self._candidate.url
 
     def alive(self, release: Release) -> bool:
         """Tell whether it runs, and no worker of it was replaced."""
-        pod = self._candidate
-        if pod is None or at(pod, "status", "phase") not in ("Pending", "Running"):
-            return False
-        if any(kube_reasons.restarts(one) for one in at(pod, "status", "containerStatuses") or ()):
-            return False
-        workers = {one.id for one in kube_pods.instances([pod]) if one.role == "worker"}
-        # The master puts another in the place of a worker that dies: it would seem to live on.
-        died = self._seen - workers
-        self._seen |= workers
-        return not died
+        return self._candidate.alive()
 
     def switch(self, release: Release) -> None:
         """Roll it out, and see that clients then reach it; undo it where it does not get on."""
         objects = self._objects(release, *PARTS_OF_IT)
         if not objects:
             return
-        self._remove_candidate(wait=False)
-        before = {name: self._revision(name) for name in PARTS_OF_IT}
+        self._candidate.remove(wait=False)
+        before = Revisions.now(self.kubectl, PARTS_OF_IT)
         try:
-            self._roll_out(objects, first=not before["app"])
+            self._roll_out(objects, first=not before.known["app"])
             probe.serves(self.where.public(), release.version, BEYOND)
-            self._remove_candidate()
+            self._candidate.remove()
         except BaseException as problem:
             if isinstance(problem, MoorError) and not problem.log:
                 problem.log = self._log_of(release)
-            self._undo(before)
+            before.undo(self._patience)
             raise
 
     def _roll_out(self, objects: list[Raw], first: bool) -> None:
@@ -469,27 +425,9 @@ class K8s:
         """Seconds of a whole rollout: each pod has its own deadline, which the cluster keeps."""
         return (self.server.boot_timeout + BEYOND) * max(self.options.most, 2)
 
-    def _revision(self, name: str) -> str:
-        # Asked strictly: what is taken for absent here is deleted by an undo.
-        found = self.kubectl.require("deployment", name)
-        key = "deployment.kubernetes.io/revision"
-        return str(at(found, "metadata", "annotations", key) or "") if found else ""
-
-    def _undo(self, before: dict[str, str]) -> None:
-        """Go back to what ran before; what did not run before goes."""
-        with ui.working("Undoing the rollout"):
-            for name, revision in before.items():
-                now = self._revision(name)
-                if not revision:
-                    self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
-                elif now != revision:
-                    back = f"--to-revision={revision}"
-                    self.kubectl.do("rollout", "undo", f"deployment/{name}", back)
-                    Rollout(self.kubectl, "deployment", name).watch(self._patience)
-
     def retire(self, release: Release) -> None:
         """Wait until its pods, which the rollout has told to end, have drained."""
-        self._remove_candidate()
+        self._candidate.remove()
         if self.context.runner.dry or self.live() == release:
             return
         most = self.server.keep_alive + self.server.grace + LAST + BEYOND
@@ -504,12 +442,6 @@ class K8s:
 
     def _pods_of(self, release: Release) -> list[Raw]:
         return self.kubectl.get("pods", "--selector", f"moorings.mark={mark(release)}")
-
-    def _remove_candidate(self, wait: bool = True) -> None:
-        self.forwards.end("candidate")
-        if self._candidate is not None:
-            words = ("delete", "pod", "candidate", "--ignore-not-found", "--grace-period=10")
-            self.kubectl.do(*words, f"--wait={str(wait).lower()}")
 
     def live(self) -> Release | None:
         """Return the release of the Deployment, where pods of it and of the gateway are ready."""
@@ -533,7 +465,7 @@ class K8s:
             probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
         finally:
-            self._remove_candidate()
+            self._candidate.remove()
         if old is not None and old != release:
             self.retire(old)
 
@@ -633,27 +565,6 @@ class K8s:
 
 def as_it_is(raw: Raw) -> None:
     """Change nothing in an object; a control of the contract does."""
-
-
-def candidate(app: Raw) -> Raw:
-    """Return a pod as the Deployment would make it, which no Service knows."""
-    template = app["spec"]["template"]
-    metadata = template["metadata"]
-    spec = deepcopy({**template["spec"], "restartPolicy": "Never"})
-    for container in spec["containers"]:
-        # No client is sent there, so there is nothing to wait for before SIGTERM.
-        container.pop("lifecycle", None)
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": "candidate",
-            "namespace": app["metadata"]["namespace"],
-            "annotations": metadata.get("annotations", {}),
-            "labels": {**metadata["labels"], NAME: "candidate"},
-        },
-        "spec": spec,
-    }
 
 
 def _chosen(objects: list[Raw], names: tuple[str, ...]) -> list[Raw]:

@@ -38,7 +38,7 @@ def test_a_time_is_in_utc() -> None:
 def test_a_line_of_apache() -> None:
     said: dict[str, Any] = json.loads(of_apache(APACHE))
     assert said["time"].endswith(":04.567Z")
-    assert (said["level"], said["logger"]) == ("info", "apache")
+    assert (said["level"], said["logger"]) == ("info", "httpd")
     assert said["message"] == "AH00492: caught SIGWINCH, shutting down gracefully"
 
 

@@ -8,7 +8,6 @@ from moorings.services.kube_manifests import LAST, MARGIN, Wanted, overlay
 from moorings.services.kubectl import at, stream
 from moorings.settings import Server
 from moorings.target import Release
-from moorings.targets.k8s import candidate
 
 RELEASE = Release("4b6e64a8fc27-gunicorn", "4b6e64a8", "0123456789ab", {"A": "x y", "B": "'q'"})
 
@@ -57,18 +56,6 @@ def test_the_mark_of_a_release_is_no_longer_than_a_label() -> None:
     mark = kube_manifests.mark(Release("v" * 80, "", "0123456789ab"))
     assert len(mark) <= 63
     assert kube_manifests.mark(RELEASE) == "4b6e64a8fc27-gunicorn.0123456789ab"
-
-
-def test_a_candidate_is_a_pod_that_no_service_selects() -> None:
-    labels = {"app.kubernetes.io/name": "app", "moorings.mark": "m"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app"}]}}
-    app = {"metadata": {"name": "app", "namespace": "n"}, "spec": {"template": template}}
-    made = candidate(app)
-    assert made["metadata"]["labels"] == {
-        "app.kubernetes.io/name": "candidate",
-        "moorings.mark": "m",
-    }
-    assert made["spec"] == {"containers": [{"name": "app"}], "restartPolicy": "Never"}
 
 
 def test_objects_come_one_after_another() -> None:

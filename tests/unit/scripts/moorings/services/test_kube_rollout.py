@@ -1,0 +1,63 @@
+"""What an undo goes back to, by a client of the cluster that only records."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.unit.scripts.moorings.conftest import RecordingRunner
+
+from moorings.errors import CommandError
+from moorings.runner import Command, Result
+from moorings.services.kube_rollout import Revisions
+from moorings.services.kubectl import Kubectl
+
+
+def deployment(revision: str) -> Result:
+    """One whose rollout is over."""
+    ready = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
+    metadata = {"generation": 1, "annotations": {"deployment.kubernetes.io/revision": revision}}
+    return Result(0, json.dumps({"metadata": metadata, "spec": {"replicas": 1}, "status": ready}))
+
+
+class Client(RecordingRunner):
+    """Answers by the name of what is asked for."""
+
+    def __init__(self, **said: Result) -> None:
+        super().__init__()
+        self.said = said
+
+    def finish(self, command: Command) -> Result:
+        self.ran.append(command)
+        return self.said.get(command.argv[3], Result(0)) if command.argv[1] == "get" else Result(0)
+
+    @property
+    def did(self) -> list[str]:
+        return [" ".join(words[1:]) for words in self.argvs if words[1] != "get"]
+
+
+@pytest.fixture(autouse=True)
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kubectl").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_what_was_there_goes_back_and_what_was_not_goes() -> None:
+    client = Client(app=deployment("3"))
+    before = Revisions.now(Kubectl(client, {}), ("app", "gateway"))
+    assert before.known == {"app": "3", "gateway": ""}
+    client.said["app"] = deployment("4")
+    before.undo(timeout=1)
+    assert client.did == ["rollout undo deployment/app --to-revision=3",
+                          "delete deployment gateway --ignore-not-found"]  # fmt: skip
+
+
+def test_what_has_not_changed_stays() -> None:
+    client = Client(app=deployment("3"))
+    Revisions.now(Kubectl(client, {}), ("app",)).undo(timeout=1)
+    assert client.did == []
+
+
+def test_a_cluster_that_does_not_answer_is_no_reason_to_delete_anything() -> None:
+    client = Client(app=Result(1, "Unable to connect to the server: timeout"))
+    with pytest.raises(CommandError, match="does not say whether there is the deployment app"):
+        Revisions.now(Kubectl(client, {}), ("app",))

@@ -208,8 +208,7 @@ def _forget_gone(layout: Layout, made: Cluster) -> None:
     """Strike it off what `moor status` lists, unless there is something of it."""
     if made.home.exists():
         return
-    left = [item for item in machine.items(layout.state) if item != _item(layout)]
-    machine.write(layout.state, left)
+    machine.forget(layout.state, [_item(layout)])
 
 
 def _how(made: Cluster) -> None:

@@ -205,7 +205,7 @@ class Deployment:
         kept = [item for item in items if self._needed(item)]
         failed = [item for item in items if item not in kept and not self._undo(item)]
         if not runner.dry:
-            machine.write(state, kept + failed)
+            machine.forget(state, [item for item in items if item not in (*kept, *failed)])
         for item in failed:
             raise CommandError(
                 f"{item.kind} {item.name} is still there", hint=shlex.join(item.undo)

@@ -69,8 +69,8 @@ def waited(file: Path, what: str, timeout: float) -> Iterator[None]:
         yield
 
 
-def taken(stream: TextIO) -> bool:
-    """Take the lock of an open file, if nobody has it."""
+def taken(stream: TextIO | int) -> bool:
+    """Take the lock of an open file or folder, if nobody has it."""
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,11 +1,18 @@
 """What moor put on the machine itself, so that `status` can say it and `down --all` undo it."""
 
 import json
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from moorings import ui
+from moorings import probe, ui
+from moorings.lock import taken
+
+#: Seconds in which another moor has long written its line.
+PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,33 @@ def _item(raw: Any) -> Item:
 
 def remember(state_root: Path, item: Item) -> None:
     """Add an item, once."""
-    known = items(state_root)
-    if item not in known:
-        write(state_root, [*known, item])
+    with _alone(state_root):
+        known = items(state_root)
+        if item not in known:
+            _write(state_root, [*known, item])
 
 
-def write(state_root: Path, left: list[Item]) -> None:
-    """Replace the list; an empty one leaves no file."""
+def forget(state_root: Path, gone: Collection[Item]) -> None:
+    """Take items off the list."""
+    with _alone(state_root):
+        _write(state_root, [item for item in items(state_root) if item not in gone])
+
+
+@contextmanager
+def _alone(state_root: Path) -> Iterator[None]:
+    """Keep another moor from changing the list during a block; the folder itself is the lock."""
     state_root.mkdir(parents=True, exist_ok=True)
+    folder = os.open(state_root, os.O_RDONLY)
+    try:
+        what = "another moor to write down what it has made"
+        probe.until(lambda: taken(folder) or None, what=what, timeout=PATIENCE)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _write(state_root: Path, left: list[Item]) -> None:
+    """Replace the list; an empty one leaves no file."""
     if not left:
         _file(state_root).unlink(missing_ok=True)
         return

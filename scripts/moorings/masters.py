@@ -12,10 +12,14 @@ from typing import Any
 import psutil
 
 from moorings import ui
+from moorings.errors import MoorError
 from moorings.target import Release
 
 #: Seconds that what outlived its time has for a last word.
 LAST = 1.0
+
+#: Seconds within which a killed process is gone.
+KILLED = 5.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,10 @@ def stop(master: Master, grace: float) -> None:
 
 
 def wait_or_kill(process: psutil.Process, grace: float) -> None:
-    """Wait for a process that was told to end, and its family; end what outlives `grace`."""
+    """Wait for a process that was told to end, and its family; end what outlives `grace`.
+
+    :raises MoorError: where one outlives even that.
+    """
     left = _outlived(_family(process), grace)
     # Children that heard nothing yet, as a front server's do, can still send their last spans.
     for one in left:
@@ -125,7 +132,9 @@ def wait_or_kill(process: psutil.Process, grace: float) -> None:
         with suppress(psutil.NoSuchProcess):
             one.kill()
             ui.warn(f"process {one.pid} did not end within {grace:.0f} s and was killed")
-    _outlived(left, 5)
+    for one in _outlived(left, KILLED):
+        hint = f"it waits in the kernel, for a disk perhaps: ps -o stat,wchan,args -p {one.pid}"
+        raise MoorError(f"process {one.pid} does not end, not even by SIGKILL", hint=hint)
 
 
 def _outlived(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:

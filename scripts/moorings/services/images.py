@@ -67,7 +67,11 @@ class Bases:
                 "JAEGER_IMAGE": jaeger}  # fmt: skip
 
     def _has(self, image: str) -> bool:
-        return self.engine.ask("image", "inspect", image).status == 0
+        said = self.engine.ask("image", "inspect", "--format", "{{.Id}}", image)
+        if said.status != 0 and "no such image" not in said.output.lower():
+            fact = f"the engine does not say whether it has the image {image}"
+            raise CommandError(fact, log=said.output.strip(), hint="./moor docker up")
+        return said.status == 0
 
     def _debian(self) -> str:
         image = f"moorings/debian:{SUITE}-{digest(SUITE, *INCLUDED, *LEFT_OUT)}"

@@ -14,7 +14,7 @@ def test_it_is_remembered_once_and_forgotten(tmp_path: Path) -> None:
     for _ in range(2):
         machine.remember(tmp_path, USER)
     assert machine.items(tmp_path) == [USER]
-    machine.write(tmp_path, [])
+    machine.forget(tmp_path, [USER])
     assert list(tmp_path.iterdir()) == []
 
 

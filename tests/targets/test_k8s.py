@@ -8,7 +8,7 @@ from moorings.contract.suite import pytest_generate_tests, records, test_check  
 #: What a rollout and the cluster's own rules may break. A deploy takes a minute here, and
 #: trace.ledger has one under load: the others are asked by `./moor check k8s`.
 ASKED = (
-    "serve", "drain.running", "trace.ledger",
+    "serve", "drain.running", "trace.ledger", "pods.load", "pods.evict",
     "secure.policy", "secure.user", "secure.readonly", "secure.caps",
 )  # fmt: skip
 

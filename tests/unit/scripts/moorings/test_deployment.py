@@ -1,5 +1,8 @@
 """What `down --all` takes from the machine, and what it leaves alone."""
 
+import os
+import pty
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -124,3 +127,20 @@ def test_no_name_means_the_target_that_is_deployed(
     (made.layout.home / "target").write_text(note)
     flags = {"deployment.state": str(made.layout.state), "deployment.name": "mine"}
     assert deployment.open(ROOT, {}, flags, "", runner, looks_only=True).target.name == meant
+
+
+@pytest.mark.parametrize(("typed", "goes_on"), [("y", True), ("n", False), ("", False)])
+def test_on_a_terminal_the_operator_is_asked(
+    made: Deployment, monkeypatch: pytest.MonkeyPatch, typed: str, goes_on: bool
+) -> None:
+    terminal, stdin = pty.openpty()
+    os.write(terminal, f"{typed}\n".encode())
+    with open(stdin) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert made._agrees(["the gateway"]) is goes_on
+    os.close(terminal)
+
+
+def test_where_nobody_can_be_asked_nothing_goes_on_unless_it_was_said(made: Deployment) -> None:
+    assert not made._agrees(["the gateway"])
+    assert replace(made, yes=True)._agrees(["the gateway"])

@@ -256,7 +256,7 @@ class Keeps(Protocol):
 
 @runtime_checkable
 class Hosted(Protocol):
-    """What a target shows of the engine that keeps its processes, past the app."""
+    """What a target shows of what keeps its processes, an engine or a kubelet, past the app."""
 
     def engine_in_use(self) -> str:
         """Who else would notice its restart, as a reason to leave it alone; empty: nobody."""

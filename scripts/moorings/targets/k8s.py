@@ -250,6 +250,16 @@ class K8s:
             return None
         return kube_own.at_address(self.context.layout, self.context.runner, self.cluster.server)
 
+    def engine_in_use(self) -> str:
+        """Return why the kubelet is not to be restarted: empty where the cluster is moor's."""
+        return "" if self.throwaway() else "the nodes of this cluster are not moor's"
+
+    def restart_engine(self) -> None:
+        """Restart the kubelet; the pods run on meanwhile."""
+        own = self.throwaway()
+        assert own is not None
+        own.restart("kubelet")
+
     def _load(self, image: str) -> None:
         assert self.cluster is not None
         own = self.throwaway()

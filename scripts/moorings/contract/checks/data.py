@@ -133,7 +133,9 @@ def _events(size: Size, small: Disk | None, engine: bool) -> tuple[Event, ...]:
     """Return what happens at a size, one after another."""
     full = size is Size.FULL
     disks = [Event("a full disk", partial(_fill, small), keeps_app=True)] if small else []
-    engines = [Event("a restart of the engine", _restart_engine, rare=True)] if engine else []
+    engines = (
+        [Event("a restart of the engine or kubelet", _restart_engine, rare=True)] if engine else []
+    )
     once = [event for event in (*EVENTS, *disks, *engines) if full or not event.rare]
     return tuple(once) * (ROUNDS if full else 1)
 

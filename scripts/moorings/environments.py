@@ -11,7 +11,7 @@ from pathlib import Path
 
 from moorings import ui
 from moorings.errors import BuildError, CommandError, NeedError
-from moorings.lock import waited
+from moorings.flock import waited
 from moorings.runner import LocalRunner, Runner, User
 
 #: Older ones lack parts of the standard library that the service uses.

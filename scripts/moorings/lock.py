@@ -3,7 +3,6 @@
 The kernel drops the lock when its holder dies, so a dead holder never blocks anybody.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -13,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from moorings import probe, ui, users
+from moorings import users
 from moorings.errors import LockedError
+from moorings.flock import taken
 
 
 @dataclass(frozen=True)
@@ -52,27 +52,3 @@ class Lock:
             return "{doing}, by {user} (process {pid}), since {since}".format(**holder)
         except (ValueError, TypeError, KeyError):
             return "by a command that has just begun"
-
-
-@contextmanager
-def waited(file: Path, what: str, timeout: float) -> Iterator[None]:
-    """Hold a lock for the length of a block, and wait for it where another has it.
-
-    :param what: what the other does, for the person who waits.
-    :param timeout: seconds.
-    :raises NotReadyError: when the time is up.
-    """
-    with file.open("w") as stream:
-        if not taken(stream):
-            with ui.working(f"Waiting for {what}"):
-                probe.until(lambda: taken(stream) or None, what=what, timeout=timeout, every=0.5)
-        yield
-
-
-def taken(stream: TextIO | int) -> bool:
-    """Take the lock of an open file or folder, if nobody has it."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from moorings import probe, ui
-from moorings.lock import taken
+from moorings.flock import taken
 
 #: Seconds in which another moor has long written its line.
 PATIENCE = 10.0

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from moorings.flock import taken
 from moorings.layout import SHARED, Layout
-from moorings.lock import taken
 from moorings.runner import Runner
 from moorings.services.jaeger_state import StateFile
 from moorings.supervised import Supervised

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,24 @@ def test_no_target_is_named_outside_its_own_module() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         assert words.isdisjoint(targets.names()), f"{file} names a target"
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT / "scripts").with_suffix("").parts)
+
+
+def needed(file: Path) -> set[str]:
+    """Return the modules of ours that a module imports when it is itself imported."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("moorings"):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+def test_no_modules_import_each_other() -> None:
+    """Whichever of them is imported first, it must work."""
+    files = {name_of(file): file for file in modules("scripts/moorings")}
+    graph = {name: needed(file) & files.keys() for name, file in files.items()}
+    assert any(graph.values())
+    TopologicalSorter(graph).prepare()

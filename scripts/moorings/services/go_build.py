@@ -12,7 +12,7 @@ from pathlib import Path
 
 from moorings import probe, ui
 from moorings.errors import BuildError, CommandError
-from moorings.lock import taken
+from moorings.flock import taken
 from moorings.logfile import tail
 from moorings.runner import Runner
 from moorings.services import go

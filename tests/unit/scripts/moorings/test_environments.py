@@ -27,7 +27,7 @@ def test_it_is_made_from_the_locked_requirements_alone(tmp_path: Path, runner, l
     assert venv[1:] == ["-m", "venv", "--without-pip", str(place)]
     assert pip[1:] == [
         "-m", "pip", "--python", f"{place}/bin/python", "install",
-        "--disable-pip-version-check", "--require-hashes", "-r", str(lock),
+        "--disable-pip-version-check", "--require-hashes", "--no-deps", "-r", str(lock),
     ]  # fmt: skip
 
 

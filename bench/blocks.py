@@ -1,10 +1,9 @@
-"""A process that calls the app in a loop, a block at a time, and says what CPU time it took.
+"""A process that calls the app in a loop, a turn at a time, and says what CPU time it has taken.
 
-It reads the number of requests from stdin; its answers go to the descriptor of BENCH_ANSWERS, as
-stdout is the log.
+It reads the number of requests from stdin, and none at the end of a round; its answers go to the
+descriptor of BENCH_ANSWERS, as stdout is the log.
 """
 
-import gc
 import io
 import json
 import os
@@ -50,22 +49,21 @@ def request(app: WSGIApplication, environ: WSGIEnvironment) -> None:
         close()
 
 
-def block(app: WSGIApplication, path: str, count: int) -> float:
-    """Return the CPU time of `count` requests in all threads, in seconds a request."""
-    gc.collect()
-    began = time.process_time()
+def turn(app: WSGIApplication, path: str, count: int) -> float:
+    """Ask `count` times, or send what waits; returns the CPU seconds of all threads so far."""
     for _ in range(count):
         request(app, {**_HEAD, "PATH_INFO": path, "RAW_URI": path, "wsgi.input": io.BytesIO(),
                       "wsgi.errors": sys.stderr})  # fmt: skip
-    apps.flush()
-    return (time.process_time() - began) / count
+    if not count:
+        apps.flush()
+    return time.process_time()
 
 
 def main() -> None:
     app, path = apps.application, os.environ["BENCH_PATH"]
     with open(int(os.environ["BENCH_ANSWERS"]), "w", buffering=1) as answers:
         for line in sys.stdin:
-            print(json.dumps(block(app, path, int(line))), file=answers)
+            print(json.dumps(turn(app, path, int(line))), file=answers)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ from bench import processes
 from bench.processes import Cores
 from bench.variants import CATALOGUE, PATHS, Variant
 
-#: Requests of a block: fewer spans than a queue has room for, so that none is dropped unmeasured.
-_BLOCK = {"view": 500, "catalogue": 150}
+#: Turns of a round, and requests of a turn. The shorter a turn, the more alike is what the rest of
+#: the machine does meanwhile; of a whole round no more spans wait than the queue has room for.
+_TURNS = 10
+_REQUESTS = {"view": 60, "catalogue": 15}
 _ROOM = "8192"
 Say = Callable[[str], None]
 
@@ -30,10 +32,12 @@ class Child:
     process: "subprocess.Popen[str]"
     answers: IO[str]
     log: Path
-    seconds: list[float] = field(default_factory=list)
+    spent: float = 0.0
+    rounds: list[float] = field(default_factory=list)
+    """Seconds of CPU a request."""
 
-    def block(self, count: int) -> float:
-        """Run `count` requests; returns seconds of CPU a request."""
+    def turn(self, count: int) -> float:
+        """Run `count` requests; returns the CPU seconds that it has taken so far."""
         assert self.process.stdin
         try:
             self.process.stdin.write(f"{count}\n")
@@ -41,8 +45,14 @@ class Child:
             return float(json.loads(self.answers.readline()))
         except (OSError, ValueError):
             raise click.ClickException(
-                f"a block failed:\n{processes.last_words(self.log)}"
+                f"a turn failed:\n{processes.last_words(self.log)}"
             ) from None
+
+    def end_round(self, requests: int) -> None:
+        """Send what waits, which is a part of the cost, and note what the round took."""
+        spent = self.turn(0)
+        self.rounds.append((spent - self.spent) / requests)
+        self.spent = spent
 
 
 @contextlib.contextmanager
@@ -71,8 +81,8 @@ def measure(
 ) -> dict[str, list[float]]:  # fmt: skip
     """Return microseconds of CPU a request by variant, a value a round.
 
-    In each round every variant has its turn, in an order of its own: what makes the machine slower
-    for a while makes it so for all.
+    In each round every variant has its turns, in an order of their own: what makes the machine
+    slower for a while makes it so for all.
     """
     with contextlib.ExitStack() as stack:
         collector = stack.enter_context(processes.collector(cores.load, place / "sink.log"))
@@ -82,19 +92,19 @@ def measure(
             children[str(variant)] = stack.enter_context(
                 child(variant, workload, place, cores, env)
             )
-        _warm(children, workload)
         order = random.Random(1)
-        for number in range(rounds):
-            say(f"CPU, {workload}: round {number + 1} of {rounds}")
-            for name in order.sample(sorted(children), len(children)):
-                one = children[name]
-                one.seconds.append(one.block(_BLOCK[workload]))
-        return {name: [value * 1e6 for value in one.seconds] for name, one in children.items()}
+        for number in range(rounds + 1):
+            say(f"CPU, {workload}: " + (f"round {number} of {rounds}" if number else "warming up"))
+            _round(children, _REQUESTS[workload], order)
+        return {name: [value * 1e6 for value in one.rounds[1:]] for name, one in children.items()}
 
 
-def _warm(children: dict[str, Child], workload: str) -> None:
+def _round(children: dict[str, Child], requests: int, order: random.Random) -> None:
+    for _ in range(_TURNS):
+        for name in order.sample(sorted(children), len(children)):
+            children[name].turn(requests)
     for one in children.values():
-        one.block(_BLOCK[workload])
+        one.end_round(_TURNS * requests)
 
 
 def store(place: Path, cores: Cores) -> dict[str, str]:

@@ -13,19 +13,20 @@ _pack = struct.Struct("dd").pack_into
 class Cell:
     """One value of a file; whoever adds to it holds a lock."""
 
-    __slots__ = ("_file", "_place", "_value")
+    __slots__ = ("file", "place", "value")
 
     def __init__(self, value: Any) -> None:
-        self._value = value
-        self._file = value._file
-        self._place = value._file._positions[value._key]
+        self.value = value
+        self.file = value._file
+        self.place = value._file._positions[value._key]
 
-    def add(self, amount: float) -> None:
-        """Add, and let the other processes see it."""
-        value = self._value
-        value._value += amount
-        # Not kept: the file is mapped anew when it grows.
-        _pack(self._file._m, self._place, value._value, 0.0)
+
+def add(*amounts: tuple[Cell, float]) -> None:
+    """Add to each cell, and let the other processes see it."""
+    for cell, amount in amounts:
+        cell.value._value += amount
+        # The memory is asked for each time: the file is mapped anew when it grows.
+        _pack(cell.file._m, cell.place, cell.value._value, 0.0)
 
 
 def of_gauge(gauge: Any) -> Cell | None:

@@ -4,23 +4,42 @@ The lean way: one light object is start_response, the body's iterator and the sp
 """
 
 import errno
+import functools
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from opentelemetry import context as contexts
 from opentelemetry import propagate, trace
 
-from runtime import clients, conventions, frameworks, problems, records, spans
+from runtime import clients, conventions, frameworks, problems, records
 from runtime.records import Signals
 
 KEY = "moorings.exchange"
 #: Under which a context holds its span.
 (_CURRENT,) = trace.set_span_in_context(trace.INVALID_SPAN, contexts.Context())
 _log = logging.getLogger("runtime")
+_NOBODY = contexts.Context()
+_NO_PIECES: Iterator[bytes] = iter(())
+_NO_ENVIRON: WSGIEnvironment = {}
+
+
+def _attaching() -> tuple[Callable[[contexts.Context], Any], Callable[[Any], None]]:
+    """Return what makes a context the current one, and what takes it back.
+
+    OpenTelemetry's own two go through two layers and a logger, four times a request.
+    """
+    held = getattr(getattr(contexts, "_RUNTIME_CONTEXT", None), "_current_context", None)
+    if isinstance(held, ContextVar):
+        return held.set, held.reset
+    return contexts.attach, contexts.detach
+
+
+_attach, _detach = _attaching()
 
 
 class Exchange:
@@ -28,8 +47,8 @@ class Exchange:
 
     __slots__ = (
         "_body", "_context", "_environ", "_head", "_headers", "_pieces", "_respond", "_signals",
-        "_started", "_status", "_watch", "address", "bytes", "complete", "error", "finished",
-        "method", "path", "route", "span", "span_id", "status", "trace_id",
+        "_started", "_status", "_traceresponse", "_watch", "address", "bytes", "complete", "error",
+        "finished", "method", "path", "route", "span", "span_id", "status", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -40,7 +59,7 @@ class Exchange:
         self._respond = start_response
         self._environ = environ
         self._body: Iterable[bytes] = ()
-        self._pieces: Iterator[bytes] = iter(())
+        self._pieces = _NO_PIECES
         self._status = ""
         self._headers: list[tuple[str, str]] | None = None
         self.complete = self.finished = False
@@ -61,32 +80,29 @@ class Exchange:
     def _begin(self, environ: WSGIEnvironment) -> None:
         signals = self._signals
         signals.metrics.begin()
-        parent = contexts.Context()
+        parent = _NOBODY
         for key in signals.headers:
             if key in environ:
                 parent = propagate.extract(environ, parent, conventions.GETTER)
                 break
-        self.span = spans.begin(
-            signals.tracer,
-            self.method,
-            parent,
-            lambda: conventions.attributes(environ, self.method, self.path, signals.server),
+        describe = functools.partial(
+            conventions.attributes, environ, self.method, self.path, signals.server
         )
+        self.span = signals.begin(self.method, parent, describe)
         if signals.captured and self.span.is_recording():
             self.span.set_attributes(signals.captured.of(environ))
         # What trace.set_span_in_context does, without a copy of a copy.
         self._context = contexts.Context({**parent, _CURRENT: self.span})
-        context = self.span.get_span_context()
-        self.trace_id = self.span_id = ""
-        if context.is_valid:
-            self.trace_id = f"{context.trace_id:032x}"
-            self.span_id = f"{context.span_id:016x}"
+        trace_id, span_id, _, flags, _, is_valid = self.span.get_span_context()
+        # One text, of which the ids are parts.
+        said = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}" if is_valid else ""
+        self._traceresponse, self.trace_id, self.span_id = said, said[3:35], said[36:52]
         environ[problems.TRACE_ID] = self.trace_id
         environ[KEY] = self
 
     def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> "Exchange":
         """Call the app; what it answers is read through this object."""
-        token = contexts.attach(self._context)
+        token = _attach(self._context)
         try:
             self._call(app, environ)
         except BaseException:
@@ -94,7 +110,7 @@ class Exchange:
             self._finish()
             raise
         finally:
-            contexts.detach(token)
+            _detach(token)
         return self
 
     def _call(self, app: WSGIApplication, environ: WSGIEnvironment) -> None:
@@ -110,7 +126,7 @@ class Exchange:
         """Keep the answer's head until its first piece: till then an error may still replace it."""
         if exc_info and self._begun():
             raise exc_info[1].with_traceback(exc_info[2])
-        if self._headers is not None and not exc_info:
+        if self._status and not exc_info:
             raise AssertionError("start_response was called twice")
         self._status, self._headers = status, headers
         self.status = int(status[:3])
@@ -133,7 +149,7 @@ class Exchange:
             return None
         if not self._head.acquire(blocking=False):
             raise ConnectionResetError(errno.ECONNRESET, "answer cut: over the deadline")
-        headers = [*self._headers, *self._traceresponse()]
+        headers = [*self._headers, *self._trace_headers()]
         self._headers = None
         try:
             return self._respond(self._status, headers)
@@ -143,17 +159,14 @@ class Exchange:
             self.status = 500
             raise
 
-    def _traceresponse(self) -> list[tuple[str, str]]:
-        if not self.trace_id:
-            return []
-        flags = self.span.get_span_context().trace_flags
-        return [("traceresponse", f"00-{self.trace_id}-{self.span_id}-{flags:02x}")]
+    def _trace_headers(self) -> tuple[tuple[str, str], ...]:
+        return (("traceresponse", self._traceresponse),) if self._traceresponse else ()
 
     def __iter__(self) -> "Exchange":
         return self
 
     def __next__(self) -> bytes:
-        token = contexts.attach(self._context)
+        token = _attach(self._context)
         try:
             piece = next(self._pieces, None)
             if not self.status:
@@ -161,7 +174,7 @@ class Exchange:
         except Exception as error:
             piece = self._fail(error)
         finally:
-            contexts.detach(token)
+            _detach(token)
         self.complete = piece is None
         if self._headers is not None:
             self._commit()
@@ -193,7 +206,7 @@ class Exchange:
 
     def close(self) -> None:
         """Called by the server when it is done, also when the client went before the end."""
-        token = contexts.attach(self._context)
+        token = _attach(self._context)
         try:
             close = getattr(self._body, "close", None)
             if close:
@@ -202,7 +215,7 @@ class Exchange:
             self.note(error)
             _log.error("%s %s failed after its answer", self.method, self.path, exc_info=error)
         finally:
-            contexts.detach(token)
+            _detach(token)
             self._finish()
 
     def _finish(self) -> None:
@@ -211,7 +224,7 @@ class Exchange:
             self._record()
         # The environment names this object: left so, all of a request would be the garbage
         # collector's to find.
-        self._environ, self._body, self._pieces = {}, (), iter(())
+        self._environ, self._body, self._pieces = _NO_ENVIRON, (), _NO_PIECES
 
     def look(self) -> None:
         """Note the route, which the app forgets when it is left."""
@@ -232,7 +245,7 @@ class Exchange:
 
     def _timed_out(self, seconds: int) -> problems.Problem:
         detail = f"The application did not answer within {seconds} s."
-        problem = problems.make(504, detail, self.trace_id, tuple(self._traceresponse()))
+        problem = problems.make(504, detail, self.trace_id, self._trace_headers())
         return problem._replace(body=b"") if self.method == "HEAD" else problem
 
     def _record(self) -> None:

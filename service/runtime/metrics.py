@@ -54,11 +54,11 @@ class Metrics:
         )
         self.dropped = Counter(
             "otel_spans_dropped",
-            "Spans that were lost: no room in the queue, or not taken by the collector.",
+            "Spans that were lost: no room in the queue, not taken by the collector, or too late.",
             ("reason",),
             registry=registry,
         )
-        for reason in ("queue_full", "export_failed"):
+        for reason in ("queue_full", "export_failed", "ended"):
             self.dropped.labels(reason)  # shown as 0 before the first loss
         self.waiting = Gauge(
             "otel_spans_waiting",
@@ -105,30 +105,26 @@ class Metrics:
             self.active.inc()
             return
         with self._lock:
-            self._active.add(1)
+            cells.add((self._active, 1))
 
     def end(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
-        timer = self._timer(method, route, status)
+        # Looking a child up by its labels costs more than observing it.
+        timer = self._timers.get((method, route, status)) or self._timer(method, route, status)
         if self._active is None or timer.cells is None:
             self.active.dec()
             timer.child.observe(seconds)
         else:
             total, buckets = timer.cells
+            bucket = buckets[bisect_left(BOUNDS, seconds)]
             with self._lock:
-                self._active.add(-1)
-                total.add(seconds)
-                buckets[bisect_left(BOUNDS, seconds)].add(1)
+                cells.add((self._active, -1), (total, seconds), (bucket, 1))
         if self.also:
             self.also(method, route, status, seconds)
 
     def _timer(self, method: str, route: str, status: int) -> "_Timer":
-        key = (method, route, status)
-        timer = self._timers.get(key)
-        if timer is None:
-            # Looking a child up by its labels costs more than observing it.
-            child = self.duration.labels(method, route, str(status))
-            timer = self._timers[key] = _Timer(child, cells.of_histogram(child))
+        child = self.duration.labels(method, route, str(status))
+        timer = self._timers[method, route, status] = _Timer(child, cells.of_histogram(child))
         return timer
 
     def render(self, accept: str = "") -> tuple[bytes, str]:

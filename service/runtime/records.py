@@ -11,38 +11,30 @@ from opentelemetry.trace import StatusCode
 from runtime import conventions
 from runtime.deadline import Watch
 from runtime.headers import Capture
-from runtime.logs import Lines
+from runtime.logs import ACCESS, Answered, Lines
 from runtime.metrics import Metrics
-from runtime.spans import Light
+from runtime.spans import Begin, Light
 
 
 @dataclass(frozen=True)
 class Signals:
     """Where requests leave what is known of them."""
 
-    tracer: trace.Tracer
+    begin: Begin
     metrics: Metrics
     lines: Lines
     server: str
     watch: Watch | None
     # Of the headers that the propagators know: nothing is read where none has come.
     headers: tuple[str, ...]
-    captured: Capture
+    captured: Capture | None
 
 
-class Ended(Protocol):
+class Ended(Answered, Protocol):
     """A request that has ended."""
 
     span: trace.Span
-    trace_id: str
-    span_id: str
-    method: str
-    path: str
-    route: str
-    address: str
     error: str
-    status: int
-    bytes: int
     complete: bool
 
 
@@ -76,9 +68,18 @@ def _answer(request: Ended) -> dict[str, Any]:
 
 def write_line(request: Ended, lines: Lines, seconds: float) -> None:
     """Write the line of a request that took so many seconds."""
-    if lines.level > logging.INFO:
+    is_error = request.status >= 500
+    if lines.level > (logging.ERROR if is_error else logging.INFO):
         return
+    if lines.is_text or is_error or request.error or not request.complete:
+        lines.write(time.time(), "error" if is_error else "info", _fields(request, seconds))
+    else:
+        lines.write_plain(request, seconds)
+
+
+def _fields(request: Ended, seconds: float) -> dict[str, Any]:
     fields: dict[str, Any] = {
+        "logger": ACCESS,
         "message": f"{request.method} {request.path} {request.status}",
         "method": request.method,
         "path": request.path,
@@ -93,4 +94,4 @@ def write_line(request: Ended, lines: Lines, seconds: float) -> None:
     }
     if not request.complete:
         fields["incomplete"] = True
-    lines.write(time.time(), "error" if request.status >= 500 else "info", fields)
+    return fields

@@ -27,7 +27,7 @@ from opentelemetry.sdk.trace import (
     TracerProvider,
 )
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, TraceIdRatioBased
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -37,8 +37,11 @@ _STANDARD = frozenset(
     for parent in ("", "parentbased_")
     for sampler in ("always_on", "always_off", "traceidratio")
 )
-# More than a request has without headers that the operator wants.
+# More than a request has without headers that the operator wants, and what its answer adds.
 _ROOM = 32
+_ANSWER = 4
+# Of a trace id, what samplers look at.
+_LOW = TraceIdRatioBased.TRACE_ID_LIMIT
 _RANDOM = 2
 _log = logging.getLogger("runtime.tracing")
 _FLAGS = tuple(TraceFlags(number) for number in range(4))
@@ -47,6 +50,7 @@ _UNSET = Status(StatusCode.UNSET)
 
 Attributes = Mapping[str, Any]
 Describe = Callable[[], dict[str, Any]]
+Begin = Callable[[str, Context, Describe], trace.Span]
 
 
 class Provider(TracerProvider):
@@ -61,7 +65,7 @@ class Provider(TracerProvider):
         room = limits.max_span_attributes
         measured = os.environ.get("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "")
         self.is_lean = (
-            (room is None or room >= _ROOM)
+            (room is None or room >= _ROOM + _ANSWER)
             and limits.max_span_attribute_length is None
             and measured.strip().lower() != "true"
         )
@@ -86,8 +90,8 @@ class Light(trace.Span):
     """A span as it mostly is, till somebody asks for more."""
 
     __slots__ = (
-        "_heavy", "_name", "_said", "_source", "context", "end_time", "kind", "parent",
-        "parent_context", "start_time",
+        "_heavy", "_source", "context", "end_time", "kind", "light_name", "parent",
+        "parent_context", "said", "start_time",
     )  # fmt: skip
 
     dropped_attributes = dropped_events = dropped_links = 0
@@ -98,8 +102,8 @@ class Light(trace.Span):
     ) -> None:  # fmt: skip
         self._source = source
         self._heavy: trace.Span | None = None
-        self._name = name
-        self._said = attributes
+        self.light_name = name
+        self.said = attributes
         self.kind = kind
         self.context = context
         self.parent = parent
@@ -118,12 +122,12 @@ class Light(trace.Span):
 
     @property
     def name(self) -> str:
-        found: str = self._now("name", self._name)
+        found: str = self._now("name", self.light_name)
         return found
 
     @property
     def attributes(self) -> Attributes:
-        found: Attributes = self._now("attributes", self._said)
+        found: Attributes = self._now("attributes", self.said)
         return found
 
     @property
@@ -161,8 +165,8 @@ class Light(trace.Span):
         """Say the last of it and end it; False where it is no longer light."""
         if self._heavy is not None or not self._source.provider.is_lean:
             return False
-        self._name = name
-        self._said.update(attributes)
+        self.light_name = name
+        self.said.update(attributes)
         self.end()
         return True
 
@@ -175,14 +179,16 @@ class Light(trace.Span):
         )  # fmt: skip
 
     def end(self, end_time: int | None = None) -> None:
-        if not self._source.provider.is_lean:
+        source = self._source
+        if not source.provider.is_lean:
             self.heavy()
-        with self._source.lock:
+        with source.lock:
             is_light = self._heavy is None and self.end_time is None
             if is_light:
                 self.end_time = end_time or time.time_ns()
         if is_light:
-            self._source.ended(self)
+            for processor in source.provider.own:
+                processor.on_end(cast(ReadableSpan, self))
         elif self._heavy is not None:
             self._heavy.end(end_time)
 
@@ -199,7 +205,7 @@ class Light(trace.Span):
     def set_attribute(self, key: str, value: Any) -> None:
         with self._source.lock:
             if self._is_plain(key, value):
-                self._said[key] = value
+                self.said[key] = value
                 return
         self.heavy().set_attribute(key, value)
 
@@ -211,7 +217,7 @@ class Light(trace.Span):
             and type(value) in _PLAIN
             and bool(key)
             and type(key) is str
-            and len(self._said) < _ROOM
+            and len(self.said) < _ROOM
         )
 
     def add_event(
@@ -225,7 +231,7 @@ class Light(trace.Span):
     def update_name(self, name: str) -> None:
         with self._source.lock:
             if self._heavy is None and self.end_time is None:
-                self._name = name
+                self.light_name = name
                 return
         self.heavy().update_name(name)
 
@@ -244,10 +250,13 @@ class LightTracer(trace.Tracer):
         self.scope = InstrumentationScope(name, version, schema_url)
         self._stock = provider.get_tracer(name, version, schema_url)
         self._known = _sampler_name() in _STANDARD
-        self._fixed = _fixed(provider.sampler)
+        self._bound = _bound(provider.sampler)
         self._given = _Given()
         self.lock = threading.RLock()
         self._promoting = self._promoter()
+        random = self._given.random
+        # Of a request without a parent that is not sampled, and of one that is.
+        self._flags_of_root = (_FLAGS[random], _FLAGS[random | TraceFlags.SAMPLED])
 
     def start_span(
         self, name: str, context: Context | None = None, kind: SpanKind = SpanKind.INTERNAL,
@@ -278,27 +287,34 @@ class LightTracer(trace.Tracer):
         """Begin a span that `describe` tells the attributes of."""
         if not (self.provider.is_lean and self._promoting):
             return self._stock.start_span(name, parent_context, kind, describe())
-        parent = _parent(parent_context)
+        parent = _parent(parent_context) if parent_context else None
         ids = self.provider.id_generator
         trace_id = parent.trace_id if parent else ids.generate_trace_id()
-        attributes = None if self._known else describe()
-        decided = self._fixed if parent is None else None
-        if decided is None:
+        if parent is None and self._bound is not None:
+            is_sampled = trace_id & _LOW < self._bound
+            flags, state = self._flags_of_root[is_sampled], None
+            attributes = describe() if is_sampled else None
+        else:
+            said = None if self._known else describe()
             decided = self.provider.sampler.should_sample(
-                parent_context, trace_id, name, kind, attributes, ()
+                parent_context, trace_id, name, kind, said, ()
             )
-        context = SpanContext(
-            trace_id, ids.generate_span_id(), False, self._flags(parent, decided),
-            decided.trace_state,
-        )  # fmt: skip
-        if decided.decision is Decision.DROP:
+            flags, state = self._flags(parent, decided), decided.trace_state
+            attributes = self._kept(decided, describe)
+        context = SpanContext(trace_id, ids.generate_span_id(), False, flags, state)
+        if attributes is None:
             return trace.NonRecordingSpan(context)
-        attributes = describe() if self._known else dict(decided.attributes)
         light = Light(self, name, context, parent, parent_context, attributes, kind)
         if kind is not SpanKind.SERVER:
             for processor in self.provider.naming:
                 processor.on_start(cast(Span, light), parent_context)
         return light
+
+    def _kept(self, decided: SamplingResult, describe: Describe) -> dict[str, Any] | None:
+        """Return the attributes of a span; None where there will be none."""
+        if decided.decision is Decision.DROP:
+            return None
+        return describe() if self._known else dict(decided.attributes)
 
     def _flags(self, parent: SpanContext | None, decided: SamplingResult) -> TraceFlags:
         sampled = decided.decision is Decision.RECORD_AND_SAMPLE
@@ -317,11 +333,6 @@ class LightTracer(trace.Tracer):
                     light.name, light.parent_context, light.kind, light.attributes,
                     start_time=light.start_time,
                 )  # fmt: skip
-
-    def ended(self, light: Light) -> None:
-        """Hand a span that stayed light to the runtime's own processors."""
-        for processor in self.provider.own:
-            processor.on_end(cast(ReadableSpan, light))
 
     def _promoter(self) -> Tracer | None:
         """Return a tracer whose ids and decisions are those of a light span."""
@@ -379,11 +390,13 @@ class LightProvider(trace.TracerProvider):
         return LightTracer(self._provider, instrumenting_module_name, version, schema_url or "")
 
 
-def begin(tracer: trace.Tracer, name: str, parent: Context, describe: Describe) -> trace.Span:
-    """Begin the span of a request, by whatever tracer there is."""
+def beginning(tracer: trace.Tracer) -> Begin:
+    """Return what begins the span of a request, by whatever tracer there is."""
     if isinstance(tracer, LightTracer):
-        return tracer.begin(name, parent, describe)
-    return tracer.start_span(name, parent, SpanKind.SERVER, describe())
+        return tracer.begin
+    return lambda name, parent, describe: tracer.start_span(
+        name, parent, SpanKind.SERVER, describe()
+    )
 
 
 def readable(span: ReadableSpan | Light) -> ReadableSpan:
@@ -392,8 +405,6 @@ def readable(span: ReadableSpan | Light) -> ReadableSpan:
 
 
 def _parent(context: Context) -> SpanContext | None:
-    if not context:
-        return None
     found = trace.get_current_span(context).get_span_context()
     return found if found.is_valid else None
 
@@ -404,11 +415,16 @@ def _random(ids: IdGenerator) -> int:
     return _RANDOM if ask and ask() else 0
 
 
-def _fixed(sampler: Sampler) -> SamplingResult | None:
-    """Return a sampler's decision on requests without a parent, where it is always the same."""
-    if _sampler_name().removeprefix("parentbased_") not in ("always_on", "always_off"):
+def _bound(sampler: Sampler) -> int | None:
+    """Return below which ids a request without a parent is sampled; None: the sampler is asked."""
+    name = _sampler_name()
+    if name not in _STANDARD:
         return None
-    return sampler.should_sample(Context(), 1, "", SpanKind.SERVER)
+    if name.endswith("traceidratio"):
+        root = getattr(sampler, "_root", sampler)
+        return root.bound if isinstance(root, TraceIdRatioBased) else None
+    decided = sampler.should_sample(Context(), 1, "", SpanKind.SERVER)
+    return 0 if decided.decision is Decision.DROP else _LOW + 1
 
 
 def _sampler_name() -> str:

@@ -6,7 +6,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from opentelemetry import propagate, trace
 
-from runtime import conventions, exchange, frameworks
+from runtime import conventions, exchange, frameworks, spans
 from runtime.deadline import Watch
 from runtime.exchange import Exchange
 from runtime.headers import VARIABLE, Capture
@@ -33,7 +33,9 @@ class Telemetry:
         fields = propagate.get_global_textmap().fields
         headers = tuple(conventions.header_key(field) for field in fields)
         captured = Capture(os.environ.get(VARIABLE, ""))
-        self._signals = Signals(tracer, metrics, lines, server, watch, headers, captured)
+        self._signals = Signals(
+            spans.beginning(tracer), metrics, lines, server, watch, headers, captured or None
+        )
         frameworks.watch(exchange.KEY)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

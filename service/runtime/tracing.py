@@ -43,17 +43,24 @@ class Ledger(SpanExporter):
         self._takes_light = exporters.takes_light(inner)
         self._lock = threading.Lock()
         self._waiting = self._shown = 0
+        self._closed = False
 
     def admit(self, room: int) -> bool:
         """Return whether there is room for one more span, and count it among those that wait."""
         with self._lock:
-            if self._waiting < room:
+            closed = self._closed
+            if not closed and self._waiting < room:
                 self._waiting += 1
                 if self._waiting % _SHOWN_EVERY == 0:
                     self._show()
                 return True
-        self._metrics.dropped.labels("queue_full").inc()
+        self._metrics.dropped.labels("ended" if closed else "queue_full").inc()
         return False
+
+    def close(self) -> None:
+        """Admit no more: what is sent is sent for the last time."""
+        with self._lock:
+            self._closed = True
 
     def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
         with self._lock:
@@ -99,6 +106,10 @@ class CountedProcessor(BatchSpanProcessor):
         sampled = span.context and span.context.trace_flags.sampled
         if sampled and self._ledger.admit(self._room):
             super().on_end(span)
+
+    def shutdown(self) -> None:
+        self._ledger.close()
+        super().shutdown()  # type: ignore[no-untyped-call]
 
 
 def start(settings: Settings, metrics: Metrics) -> trace.Tracer:

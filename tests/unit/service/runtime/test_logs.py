@@ -1,10 +1,16 @@
+import json
 import logging
 import os
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from runtime import logs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from runtime import logs, records
 from runtime.settings import Settings
 
 
@@ -95,3 +101,58 @@ def test_a_log_that_nobody_reads_is_no_error() -> None:
         lines.write(0.0, "info", {"message": "unheard"})
     finally:
         os.close(write)
+
+
+class Kept:
+    """Takes lines in place of a descriptor."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def now(self, line: bytes) -> None:
+        self.lines.append(json.loads(line))
+
+
+@given(
+    path=some.text(max_size=20).map("/{}".format),
+    route=some.sampled_from(["", "/orders/<int:id>", '/"quoted"']),
+    address=some.sampled_from(["", "127.0.0.1", "unix:é"]),
+    trace_id=some.sampled_from(["", "ab" * 16]),
+    seconds=some.floats(0, 100),
+)
+def test_a_plain_line_is_what_the_general_way_makes(
+    path: str, route: str, address: str, trace_id: str, seconds: float
+) -> None:
+    request: Any = SimpleNamespace(
+        method="GET", path=path, route=route, address=address, status=200, bytes=3, error="",
+        complete=True, trace_id=trace_id, span_id=trace_id[:16],
+    )  # fmt: skip
+    lines = logs.Lines(Settings(log_format="json", release='r"7'))
+    lines._writer = kept = Kept()  # type: ignore[assignment]
+    lines.write_plain(request, seconds)
+    lines.write(0.0, "info", records._fields(request, seconds))
+    plain, general = kept.lines
+    assert list(plain) == list(general)
+    assert {**plain, "time": ""} == {**general, "time": ""}
+
+
+@pytest.mark.parametrize(
+    ("level", "status", "is_said"),
+    [
+        ("info", 200, True),
+        ("warning", 200, False),
+        ("warning", 500, True),
+        ("critical", 500, False),
+    ],
+)
+def test_a_level_is_for_the_lines_of_requests_too(
+    layer: Any, level: str, status: int, is_said: bool
+) -> None:
+    layer.log.stream.level = logging.getLevelNamesMapping()[level.upper()]
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(f"{status} So", [])
+        return [b""]
+
+    layer.ask(app, "/")
+    assert [line["logger"] for line in layer.log.lines()] == ["runtime.access"] * is_said

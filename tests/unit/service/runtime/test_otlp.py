@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -13,7 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.span import TraceState
 
-from runtime import otlp
+from runtime import otlp, spans
 
 _TEXTS = some.text(some.characters(exclude_categories=["Cs"]), max_size=300)
 _NAMES = _TEXTS.filter(bool)
@@ -90,6 +93,21 @@ def test_a_plain_span_is_encoded_here() -> None:
     # They are equal in Python, and must not be taken for each other.
     other = {"a": True, "b": 1}
     assert otlp._pairs(0x4A, other) != otlp._pairs(0x4A, {"a": 1, "b": True})
+
+
+@pytest.mark.parametrize("remote", [None, True, False])
+def test_a_light_span_is_read_as_the_sdks(remote: bool | None) -> None:
+    provider = spans.Provider(Resource({"service.name": "shop"}))
+    parent = Context()
+    if remote is not None:
+        caller = SpanContext(3, 4, remote, TraceFlags(1))
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(caller), parent)
+    span = spans.LightTracer(provider, "runtime", "r1").begin("GET", parent, lambda: {"a": 1})
+    span.set_attributes({"half": 0.5, "yes": True, "long": "é" * 600})
+    assert isinstance(span, spans.Light)
+    span.end()
+    theirs = encode_spans([span.readable()]).SerializePartialToString()
+    assert _flat(otlp.encode([span] * 40)) == _flat(theirs) * 40
 
 
 def test_the_stock_exporter_sends_it() -> None:

@@ -23,7 +23,7 @@ _PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
 
 
 class Counting(RandomIdGenerator):
-    """Ids that are the same for each provider."""
+    """Ids that are the same for each provider, and that a ratio takes some of."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -33,7 +33,7 @@ class Counting(RandomIdGenerator):
         return self._last
 
     def generate_trace_id(self) -> int:
-        return 2**127 + self.generate_span_id()
+        return 2**127 + self.generate_span_id() * 0x9E3779B97F4A7C15 % 2**64
 
 
 class Kept:

@@ -238,3 +238,14 @@ def test_nothing_is_kept_of_a_request_that_is_over(layer: Any, app: Flask) -> No
 
 def _call(layer: Any, app: Any, heads: list[str]) -> Any:
     return layer.around(app)(create_environ("/"), lambda status, headers, *_: heads.append(status))
+
+
+def test_a_second_head_is_the_apps_mistake_and_no_deadline(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"begun"
+        start_response("200 OK", [])
+
+    with pytest.raises(ConnectionResetError, match="the app failed"):
+        layer.ask(app, "/")
+    assert layer.spans()[0].attributes["error.type"] == "AssertionError"

@@ -85,12 +85,14 @@ def test_lost_spans_are_counted(
     for _ in range(600):
         tracer.start_span("work").end()
     tracing.close(provider)
+    tracer.start_span("late").end()
     sums = dict(line.rsplit(" ", 1) for line in generate_latest(registry).decode().splitlines())
     lost = [
         float(sums[f'otel_spans_dropped_total{{reason="{reason}"}}'])
-        for reason in ("queue_full", "export_failed")
+        for reason in ("queue_full", "export_failed", "ended")
     ]
-    assert sum(lost) == 600
+    assert sum(lost) == 601
+    assert lost[2] == 1
 
 
 class Raising(SpanExporter):

@@ -1,0 +1,86 @@
+"""What the runtime does for a request, in calls of Python: exact, where times are noise.
+
+`make bench` says what it costs; this keeps a change from making it dearer unseen.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry
+
+from runtime import otlp, spans
+from runtime.logs import Lines
+from runtime.metrics import Metrics
+from runtime.settings import Settings
+from runtime.telemetry import Telemetry
+from runtime.tracing import CountedProcessor, Ledger
+
+
+def app(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+
+def ask(layer: Any) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": "/items/7", "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_NAME": "shop", "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": "http", "HTTP_USER_AGENT": "test",
+    }  # fmt: skip
+    answer = layer(environ, lambda *_about: None)
+    assert b"".join(answer) == b"ok"
+    getattr(answer, "close", int)()
+
+
+def calls(work: Callable[[], object]) -> int:
+    """Return how many functions written in Python are called."""
+    count = 0
+
+    def note(_frame: FrameType, event: str, _about: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(("sampler", "most"), [("always_on", 60), ("always_off", 47)])
+def test_a_request_costs_so_many_calls(
+    monkeypatch: pytest.MonkeyPatch, make_log: Any, sampler: str, most: int
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    settings = Settings(log_format="json")
+    sums = Metrics(settings, CollectorRegistry())
+    provider = spans.Provider(Resource({}))
+    processor = CountedProcessor(Ledger(InMemorySpanExporter(), sums), 2048)
+    provider.add_own(processor)
+    lines = Lines(settings, make_log().descriptor, at_once=False)
+    layer = Telemetry(app, spans.LightTracer(provider, "runtime", "1"), sums, lines)
+    for _ in range(3):
+        ask(layer)
+    bare = calls(lambda: ask(app))
+    found = calls(lambda: ask(layer)) - bare
+    processor.shutdown()
+    lines.close()
+    assert 20 < found <= most
+
+
+def test_a_span_costs_so_many_calls_to_send() -> None:
+    tracer = spans.LightTracer(spans.Provider(Resource({})), "runtime", "1")
+    made = []
+    for _ in range(3):
+        span = tracer.begin("GET", spans.Context(), lambda: {"url.path": "/", "server.port": 80})
+        span.end()
+        made.append(span)
+    otlp.encode(made)
+    assert calls(lambda: otlp.encode(made)) - calls(lambda: otlp.encode(made[:1])) <= 2 * 12

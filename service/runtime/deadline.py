@@ -49,12 +49,15 @@ class Client(Protocol):
 
 def interrupt_thread() -> Callable[[], None]:
     """Return what raises Exceeded in this thread: it ends Python's loops, not waits in C."""
-    thread = ctypes.c_ulong(threading.get_ident())
+    return functools.partial(_interrupt_thread, threading.get_ident())
+
+
+def _interrupt_thread(thread: int) -> None:
     error = ctypes.py_object(Exceeded)
-    return lambda: ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Request:
     thread: int
     client: Client

@@ -56,7 +56,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
     included, the new one is removed and the first error is raised.
     """
     with _alone(target, plan, f"deploy {release.version}"):
-        old = target.live()
+        old = _live(target, plan)
         if old == release:
             _renewed(target, plan)
             return None
@@ -83,7 +83,7 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
     None where it runs already.
     """
     with _alone(target, plan, f"rollback to {release.version}"):
-        old = target.live()
+        old = _live(target, plan)
         if old is not None and old.version == release.version:
             return None
         require_known(target, old)
@@ -114,6 +114,15 @@ def require(needs: list[Need], supply: Callable[[Need], bool] = nothing) -> None
     for need in needs:
         if not need.there and not supply(need):
             raise NeedError(need.what, hint=need.how)
+
+
+def _live(target: Target, plan: Plan) -> Release | None:
+    """Return what serves; what it takes to ask, as an engine that is stopped, is supplied first."""
+    try:
+        return target.live()
+    except NeedError:
+        require(target.needs(), plan.supply)
+        return target.live()
 
 
 def require_agreed(target: Target, plan: Plan) -> None:

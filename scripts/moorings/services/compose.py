@@ -146,17 +146,26 @@ class Project:
         (self.home / f"{colour}.json").write_text(json.dumps(kept))
 
     def containers(self) -> list[Container]:
-        """Return all of the project's, running or not; none where no engine answers."""
+        """Return all of the project's, running or not; none where none was ever made here.
+
+        :raises NeedError: where some were made and no engine answers: they may run all the same.
+        """
         mine = f"label=com.docker.compose.project={self.name}"
-        ids = self.engine.ask("ps", "--all", "--quiet", "--no-trunc", "--filter", mine)
-        if ids.status != 0 or not ids.output.split():
+        argv = ("ps", "--all", "--quiet", "--no-trunc", "--filter", mine)
+        asked = self.engine.require if self.home.exists() else self._asked
+        ids = asked(*argv).split()
+        if not ids:
             return []
-        said = self.engine.ask("inspect", *ids.output.split())
+        said = self.engine.ask("inspect", *ids)
         try:
             return [Container(raw) for raw in json.loads(said.output)]
         except ValueError:
             # One that went between the two questions; the next question finds the rest.
             return []
+
+    def _asked(self, *words: str) -> str:
+        said = self.engine.ask(*words)
+        return said.output if said.status == 0 else ""
 
     def find(self, service: str) -> Container | None:
         """Return the container of a service, where there is one."""

@@ -81,6 +81,21 @@ class Engine:
         except MoorError as problem:
             return Result(124, problem.fact)
 
+    def require(self, *words: str) -> str:
+        """Return the answer to a question of which a silence is no answer.
+
+        :raises NeedError: where no engine answers, and why.
+        :raises CommandError: where it answers other questions.
+        """
+        said = self.ask(*words)
+        if said.status == 0:
+            return said.output
+        need = self._engine()
+        if not need.there:
+            raise NeedError(need.what, hint=need.how)
+        fact = f"the engine does not answer `docker {words[0]}`"
+        raise CommandError(fact, log=said.output.strip(), hint="see the engine's log")
+
     def do(self, *words: str, timeout: float, hidden: Collection[str] = ()) -> Result:
         """Run a command of the client, printed so that it can be repeated by hand.
 

@@ -112,6 +112,32 @@ def test_the_same_release_changes_nothing(tmp_path: Path) -> None:
     assert target.calls == ["renew"]
 
 
+def test_what_it_takes_to_ask_what_serves_is_supplied_first(tmp_path: Path) -> None:
+    target = Recorder(live=NEW)
+    target.missing = [Need("no engine", False, "start one")]
+    target.live = Asleep(target)  # type: ignore[method-assign]
+    with pytest.raises(NeedError, match="no engine"):
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    supplied = replace(plan(tmp_path), supply=target.live.wake)
+    assert lifecycle.deploy(target, NEW, supplied) is None
+
+
+class Asleep:
+    """Refuses to say what serves until it is woken."""
+
+    def __init__(self, target: Recorder) -> None:
+        self.awake, self.target = False, target
+
+    def wake(self, need: Need) -> bool:
+        self.awake = True
+        return True
+
+    def __call__(self) -> Release | None:
+        if not self.awake:
+            raise NeedError("no engine answers")
+        return NEW
+
+
 def test_a_stop_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = Recorder(live=OLD)
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,92 @@
+"""The target of containers, on a client of the engine that only records."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.scripts.moorings.conftest import RecordingRunner
+
+from moorings import deployment, report
+from moorings.deployment import Deployment
+from moorings.errors import NeedError
+from moorings.runner import Command, Result
+
+ROOT = Path(__file__).resolve().parents[5]
+
+#: What the client says where nobody listens at its socket.
+SILENT = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"
+
+
+class Client(RecordingRunner):
+    """Answers by the first word after `docker`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[str, Result] = {}
+        self.removed: list[Path] = []
+
+    def remove(self, folder: Path) -> None:
+        self.removed.append(folder)
+        super().remove(folder)
+
+    def finish(self, command: Command) -> Result:
+        self.ran.append(command)
+        return self.said.get(command.argv[1], Result(0))
+
+    def silent(self) -> None:
+        """Let the engine be one that does not answer."""
+        self.said = dict.fromkeys(("ps", "version", "inspect", "image"), Result(1, SILENT))
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    return Client()
+
+
+@pytest.fixture
+def made(tmp_path: Path, client: Client) -> Deployment:
+    flags = {"deployment.state": str(tmp_path / "state"), "deployment.name": "mine"}
+    return deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+
+
+@pytest.fixture
+def deployed(made: Deployment) -> Deployment:
+    """One of which containers were made, under the flag of its second colour."""
+    flags = made.layout.home / "compose" / "flags"
+    flags.mkdir(parents=True)
+    (flags / "green").touch()
+    made.layout.releases.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("verb", ["down", "rollback", "reload"])
+def test_a_silent_engine_is_not_one_in_which_nothing_runs(
+    deployed: Deployment, client: Client, verb: str
+) -> None:
+    client.silent()
+    with pytest.raises(NeedError, match="no Docker engine runs") as refused:
+        getattr(deployed, verb)()
+    assert "docker up" in refused.value.hint
+    assert client.removed == []
+    assert (deployed.layout.home / "compose" / "flags" / "green").exists()
+
+
+def test_the_status_of_a_silent_engine_is_not_that_the_app_does_not_run(
+    deployed: Deployment, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.silent()
+    with pytest.raises(NeedError, match="no Docker engine runs"):
+        report.status(deployed)
+    assert "does not run" not in capsys.readouterr().out
+
+
+def test_where_nothing_was_ever_made_a_silent_engine_has_nothing(
+    made: Deployment, client: Client
+) -> None:
+    client.silent()
+    assert made.target.live() is None
+    made.down()

@@ -49,7 +49,8 @@ class AppImages:
             return
         self.sources.copy(release.version)
         context = self.sources.folder(release.version)
-        argv = ["build", "--network", "host", "--target", self.server, "--progress", "plain",
+        argv = [*self.engine.build, "--network", "host", "--target", self.server,
+                "--progress", "plain",
                 "--file", str(context / "deploy/docker/Dockerfile"),
                 "--tag", self.name(release.version),
                 "--build-arg", f"RELEASE={release.version}",

@@ -108,6 +108,17 @@ class Engine:
         except CommandError as problem:
             raise refusals.explained(problem) from None
 
+    @property
+    def build(self) -> list[str]:
+        """The words that build an image into this engine.
+
+        `docker build` of Debian's client is the builder of old, which knows no mounts and no
+        secrets; and a builder that the operator has chosen may not see the engine's images.
+        """
+        said = self.ask("context", "inspect", "--format", "{{.Name}}")
+        name = said.output.strip() if said.status == 0 else ""
+        return ["buildx", "build", "--builder", name or "default", "--load"]
+
     def _without(self, hidden: Collection[str]) -> dict[str, str]:
         return {name: value for name, value in self.environment.items() if name not in hidden}
 

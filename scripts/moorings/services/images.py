@@ -139,8 +139,9 @@ class Bases:
         return image
 
     def _build(self, recipe: Path, image: str, context: Path, more: Sequence[str]) -> None:
-        argv = ["build", "--network", "host", "--file", str(recipe), "--tag", image, *more]
-        self.engine.do(*argv, "--progress", "plain", str(context), timeout=DEADLINE)
+        argv = [*self.engine.build, "--network", "host", "--progress", "plain"]
+        which = ["--file", str(recipe), "--tag", image, *more]
+        self.engine.do(*argv, *which, str(context), timeout=DEADLINE)
 
     def _jaeger(self, base: str) -> str:
         recipe = self.files / "jaeger.Dockerfile"

@@ -9,6 +9,7 @@ from moorings import deployment, report
 from moorings.deployment import Deployment
 from moorings.errors import NeedError
 from moorings.runner import Command, Result
+from moorings.target import Release
 
 ROOT = Path(__file__).resolve().parents[5]
 
@@ -49,7 +50,8 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def made(tmp_path: Path, client: Client) -> Deployment:
-    flags = {"deployment.state": str(tmp_path / "state"), "deployment.name": "mine"}
+    flags = {"deployment.state": str(tmp_path / "state"), "deployment.name": "mine",
+             "docker.images": "public"}  # fmt: skip
     return deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
 
 
@@ -90,3 +92,21 @@ def test_where_nothing_was_ever_made_a_silent_engine_has_nothing(
     client.silent()
     assert made.target.live() is None
     made.down()
+
+
+#: Debian's client knows mounts and secrets by this plug-in alone; the builder is the engine's own.
+BUILDX = ["docker", "buildx", "build", "--builder", "mine", "--load", "--network", "host"]
+
+
+def test_the_image_is_built_by_buildx_into_the_engine(made: Deployment, client: Client) -> None:
+    client.said["context"] = Result(0, "mine\n")
+    made.target.build(Release("v1", "c1"))
+    assert client.argvs[-1][: len(BUILDX)] == BUILDX
+
+
+def test_without_a_name_of_the_context_the_builder_is_the_default(
+    made: Deployment, client: Client
+) -> None:
+    client.said["context"] = Result(1, "unknown command")
+    made.target.build(Release("v1", "c1"))
+    assert client.argvs[-1][3:6] == ["--builder", "default", "--load"]

@@ -259,7 +259,7 @@ def open(
     read = settings.load(root, environ, flags, targets.sections())
     place = layout.of(read)
     user = users.service_user(runner, place.state, not looks_only) if not as_operator else None
-    context = Context(read, runner, place, user)
+    context = Context(read, runner, place, user, looks_only)
     made = targets.make(target or noted(place) or targets.DEFAULT, context)
     return Deployment(
         context=context,

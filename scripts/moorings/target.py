@@ -112,6 +112,8 @@ class Context:
     runner: Runner
     layout: Layout
     user: User | None
+    looks_only: bool = False
+    """Whether nothing is to be changed, on this machine or in an engine."""
 
 
 class Target(Protocol):

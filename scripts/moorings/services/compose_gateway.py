@@ -14,7 +14,7 @@ from moorings.services.containers import Container
 from moorings.settings import Server
 
 #: Where it listens in its container, by compose.yaml: for clients, and for operators.
-PUBLIC, INNER = 8080, 8081
+OUTER, INNER = 8080, 8081
 
 FLAGS = Path("/flags")
 
@@ -41,7 +41,7 @@ BEHIND = Behind(
 
 def configuration(server: Server) -> str:
     """Return its local.conf."""
-    return gateway_files.local(BEHIND, server, str(PUBLIC), INNER, FLAGS / "drain")
+    return gateway_files.local(BEHIND, server, str(OUTER), INNER, FLAGS / "drain")
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from moorings import packages, ui
-from moorings.errors import BuildError, CommandError
+from moorings import packages, ui, users
+from moorings.errors import BuildError, CommandError, NeedError
 from moorings.packages import Supply
 from moorings.services.engine import Engine, machine_sources
 from moorings.services.jaeger_build import Build
+from moorings.target import Need
 
 #: Which Debian, and what the smallest of it gets beside: Python, as the public Python image has it.
 SUITE, INCLUDED = "bookworm", ("python3", "python3-venv", "ca-certificates")
@@ -44,6 +45,21 @@ class Bases:
     engine: Engine
     supply: Supply
     jaeger: Build
+    key: str
+    """The setting by which the public images are taken instead."""
+
+    def needs(self) -> list[Need]:
+        """Want what makes the first of them, unless that is there."""
+        if self._has(self._first):
+            return []
+        instead = f'{self.key} = "public" takes the public images, where the engine reaches them'
+        if not (users.is_root() and packages.find("apt-get")):
+            what = "base images are made from Debian's packages by root, on Debian"
+            return [Need(what, False, instead)]
+        if not self._mirror:
+            return [Need(f"this machine has no source of Debian {SUITE}", False, instead)]
+        need = packages.need("debootstrap", "debootstrap")
+        return [need if need.there else replace(need, how=f"{need.how}; or {instead}")]
 
     @property
     def files(self) -> Path:
@@ -73,12 +89,23 @@ class Bases:
             raise CommandError(fact, log=said.output.strip(), hint="./moor docker up")
         return said.status == 0
 
+    @property
+    def _first(self) -> str:
+        return f"moorings/debian:{SUITE}-{digest(SUITE, *INCLUDED, *LEFT_OUT)}"
+
+    @property
+    def _mirror(self) -> str:
+        """Where this machine has that Debian from; empty where it has another."""
+        return next((place for place, suite in self._sources() if suite == SUITE), "")
+
     def _debian(self) -> str:
-        image = f"moorings/debian:{SUITE}-{digest(SUITE, *INCLUDED, *LEFT_OUT)}"
+        image = self._first
         if self._has(image):
             return image
-        if not packages.find("debootstrap"):
-            self.supply.get(["debootstrap"])
+        for need in self.needs():
+            # A deploy has asked before it began.
+            if not need.there and not self.supply(need):
+                raise NeedError(need.what, hint=need.how)
         title = "Making a base image from Debian's packages (once, about a minute)"
         with tempfile.TemporaryDirectory(prefix="moorings-debian-") as name, ui.working(title):
             self._bootstrap(Path(name), image)
@@ -87,10 +114,9 @@ class Bases:
 
     def _bootstrap(self, folder: Path, image: str) -> None:
         run = self.engine.runner.run
-        mirror = next(place for place, suite in self._sources() if suite == SUITE)
         root, archive = folder / "root", folder / "root.tar"
         argv = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}",
-                SUITE, str(root), mirror]  # fmt: skip
+                SUITE, str(root), self._mirror]  # fmt: skip
         # The command names the machine's mirror: it is for this machine alone, and not printed.
         run(argv, timeout=DEADLINE, log=folder / "log", quiet=True)
         out = [f"--exclude={pattern}" for pattern in LEFT_OUT]

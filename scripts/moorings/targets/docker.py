@@ -18,10 +18,11 @@ from moorings.runner import LocalRunner
 from moorings.services import app_env, compose_drift, compose_shown, containers
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
+from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
 from moorings.services.compose import FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
-from moorings.services.compose_gateway import INNER, PUBLIC, ComposeGateway
+from moorings.services.compose_gateway import INNER, OUTER, ComposeGateway
 from moorings.services.compose_jaeger import of_project
 from moorings.services.containers import Container
 from moorings.services.engine import Engine
@@ -55,9 +56,10 @@ class Options:
         choices=("gunicorn", "uwsgi", "apache"),
     )
     images: str = option(
-        "debian",
-        "base images: debian makes them from Debian's packages, public takes the public ones",
-        choices=("debian", "public"),
+        AUTO,
+        "base images: debian makes them from Debian's packages, public takes the public ones, "
+        "auto the public ones where a registry answers, else Debian's",
+        choices=(AUTO, DEBIAN, PUBLIC),
     )
     network: str = option(
         "", "one more network of the engine for the app, as one with a collector of yours"
@@ -101,8 +103,9 @@ class Docker:
         self.project = Project(self.engine, self._variables, self._layers())
         self.gateway = ComposeGateway(self.project, self.server)
         self.sources = Sources(context, PARTS)
-        debian = self.options.images == "debian"
-        self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
+        self.images = AppImages(
+            context, self.engine, self.options.server, self.sources, self.options.images
+        )
 
     def _layers(self) -> list[Path]:
         """Return the files over compose.yaml: the repository's own, then the operator's."""
@@ -126,8 +129,8 @@ class Docker:
         return f"{self.name}-{self.options.server}"
 
     def needs(self) -> list[Need]:
-        """Want an engine with its plug-ins, and the gateway's address."""
-        needs = self.engine.needs()
+        """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
+        needs = self.images.needs()
         if needs[0].there and self.project.find("gateway") is None and self.server.port:
             needs.append(addresses.need(addresses.wanted(self.server)))
         return needs
@@ -189,7 +192,7 @@ class Docker:
         """
         if not self.context.runner.dry:
             supply = Supply(self.context.runner, self.context.layout.state)
-            lifecycle.require(self.engine.needs(), supply)
+            lifecycle.require(self.images.needs(), supply)
         self.project.prepare()
         self._based()
         self._variables.update(self._ports())
@@ -226,7 +229,7 @@ class Docker:
     def _ports(self) -> dict[str, str]:
         """Return the gateway's address and ports: those that it has, where it runs."""
         found = self.project.find("gateway")
-        public, inner = (found.published(at) for at in (PUBLIC, INNER)) if found else ("", "")
+        public, inner = (found.published(at) for at in (OUTER, INNER)) if found else ("", "")
         free = ports.free(self.server.host) if not self.server.port else self.server.port
         port = public.rpartition(":")[2] if public and not self.server.port else str(free)
         second = inner.rpartition(":")[2] or str(ports.free("127.0.0.1"))
@@ -375,7 +378,7 @@ class Docker:
             return Endpoints("")
         closed = (self.project.flags / "maintenance").exists()
         inner = f"http://{found.published(INNER)}"
-        return Endpoints(addresses.url(found.published(PUBLIC)), inner, closed)
+        return Endpoints(addresses.url(found.published(OUTER)), inner, closed)
 
     def published(self) -> list[tuple[str, str]]:
         """Return the services that are published, and where."""

@@ -1,10 +1,18 @@
-"""The secrets of compose.yaml are made once, and lie where nobody else looks."""
+"""compose.yaml by hand: its secrets, and what a checkout and an app of yours have of their own."""
 
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "deploy" / "docker" / "secrets.sh"
+
+FILE = ROOT / "deploy" / "docker" / "compose.yaml"
+SERVICES: dict[str, Any] = yaml.safe_load(FILE.read_text())["services"]
+SERVER = "${SERVER:-gunicorn}"
 
 URLS = {"migration_url": "owner", "database_url": "app"}
 
@@ -40,3 +48,10 @@ def test_one_that_is_lost_is_made_anew(tmp_path: Path) -> None:
     again = make(tmp_path)
     assert again.pop("secret_key") != made.pop("secret_key")
     assert again == made
+
+
+@pytest.mark.parametrize("service", ["blue", "green", "migration"])
+def test_two_checkouts_have_images_of_their_own_by_hand(service: str) -> None:
+    variable = f"{service.upper()}_IMAGE"
+    image = SERVICES[service]["image"]
+    assert image == f"${{{variable}:-${{COMPOSE_PROJECT_NAME:-moorings-by-hand}}:{SERVER}}}"

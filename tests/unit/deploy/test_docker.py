@@ -55,3 +55,16 @@ def test_two_checkouts_have_images_of_their_own_by_hand(service: str) -> None:
     variable = f"{service.upper()}_IMAGE"
     image = SERVICES[service]["image"]
     assert image == f"${{{variable}:-${{COMPOSE_PROJECT_NAME:-moorings-by-hand}}:{SERVER}}}"
+
+
+@pytest.mark.parametrize("service", ["blue", "migration"])
+def test_an_app_of_yours_is_built_by_hand_under_its_release(service: str) -> None:
+    assert SERVICES[service]["build"]["args"] == {
+        "APP_DIR": "${APP_DIR:-service/store}",
+        "RELEASE": "${RELEASE:-unreleased}",
+        "COMMIT": "${COMMIT:-}",
+    }
+
+
+def test_an_app_of_yours_has_migrations_of_its_own_by_hand() -> None:
+    assert SERVICES["migration"]["command"] == "${MIGRATE:-python3 -m store.migrate}"

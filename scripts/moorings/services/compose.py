@@ -1,5 +1,6 @@
 """The Compose project of one deployment: its variables, its containers, its commands."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -53,15 +54,15 @@ class Project:
 
     @property
     def gateway(self) -> Path:
-        """File of what the gateway is told beyond the repository's own files."""
-        return self.home / "gateway.conf"
+        """Folder of the gateway's files: those of the checkout may change at any time."""
+        return self.home / "gateway"
 
     def prepare(self) -> None:
         """Make its folder, and its secrets at first use."""
         if self.engine.runner.dry:
             return
         self.flags.mkdir(parents=True, exist_ok=True)
-        self.gateway.touch()
+        self.gateway.mkdir(exist_ok=True)
         make = str(self.engine.layout.root / FILES / "secrets.sh")
         self.engine.runner.run([make, str(self.home / "secrets")], timeout=10, quiet=True)
 
@@ -119,12 +120,19 @@ class Project:
         own = {
             "SECRETS": str(self.home / "secrets"),
             "FLAGS": str(self.flags),
-            "GATEWAY_CONF": str(self.gateway),
+            "GATEWAY_FILES": str(self.gateway),
+            "GATEWAY_CONF": str(self.gateway / "local.conf"),
+            "JAEGER_FILES": digest(*self._of_jaeger()),
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }
         for colour in COLOURS:
             own |= self.variables(colour)
         return own
+
+    def _of_jaeger(self) -> list[str]:
+        folder = self.engine.layout.root / "deploy" / "parts" / "jaeger"
+        files = [folder / name for name in ("jaeger.yaml", "badger.yaml")]
+        return [file.read_text() for file in files if file.exists()]
 
     def variables(self, colour: str) -> dict[str, str]:
         """Return the variables of a colour as it was started last."""
@@ -204,6 +212,11 @@ class Project:
     def idle(self) -> str:
         """The other one."""
         return BLUE if self.live == GREEN else GREEN
+
+
+def digest(*parts: str) -> str:
+    """Return twelve digits that tell contents apart."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def _lines(variables: Mapping[str, str]) -> str:

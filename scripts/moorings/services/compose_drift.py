@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings.services.compose import Project
-from moorings.services.containers import Container
+from moorings.services.containers import FILES, Container
 
 Wanted = Mapping[str, Any]
 
@@ -33,6 +33,8 @@ def differences(container: Container, wanted: Wanted) -> list[str]:
         "environment": (_env(wanted).items() - container.env.items(), set()),
         "published ports": (set(container.all_published()), _ports(wanted)),
         "memory": (container.memory, _memory(wanted) or container.memory),
+        "mounted files": (container.binds, _binds(wanted)),
+        "contents of its files": (container.files, (wanted.get("labels") or {}).get(FILES, "")),
     }
     return [*other, *(name for name, (is_now, shall_be) in pairs.items() if is_now != shall_be)]
 
@@ -44,6 +46,11 @@ def _env(wanted: Wanted) -> dict[str, str]:
 def _ports(wanted: Wanted) -> set[str]:
     hosts = [(one.get("host_ip", "0.0.0.0"), one["published"]) for one in wanted.get("ports") or ()]
     return {f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts}
+
+
+def _binds(wanted: Wanted) -> set[tuple[str, str]]:
+    found = wanted.get("volumes") or ()
+    return {(one["source"], one["target"]) for one in found if one["type"] == "bind"}
 
 
 def _memory(wanted: Wanted) -> int:

@@ -1,6 +1,7 @@
 """The gateway of a Compose project: it is told by files, and its container stays."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from moorings.settings import Server
 OUTER, INNER = 8080, 8081
 
 FLAGS = Path("/flags")
+
+#: Its files in the checkout; in a deployment they are texts by their names.
+FILES = Path("deploy/parts/nginx")
+Files = Mapping[str, str]
 
 #: What a worker of nginx calls itself; one that ends adds to it.
 WORKER = "nginx: worker process"
@@ -39,6 +44,10 @@ BEHIND = Behind(
 )
 
 
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
 def configuration(server: Server) -> str:
     """Return its local.conf."""
     return gateway_files.local(BEHIND, server, str(OUTER), INNER, FLAGS / "drain")
@@ -51,28 +60,42 @@ class ComposeGateway:
     project: Project
     server: Server
 
+    def prepare(self) -> None:
+        """Write its files, where it has none yet; those that it has change by `put` alone."""
+        if not (self.project.gateway / "nginx.conf").exists():
+            self._write(self._wanted())
+
     def put(self) -> None:
-        """See that it runs, with the configuration that the settings mean."""
+        """See that it runs, with the files of the checkout and what the settings mean."""
         if self.project.engine.runner.dry:
             return
-        wanted, before = configuration(self.server), self.project.gateway.read_text()
-        found = self.project.find("gateway")
+        wanted, found = self._wanted(), self.project.find("gateway")
+        before = {name: _text(self.project.gateway / name) for name in wanted}
         if found is None or not found.runs:
-            self.project.gateway.write_text(wanted)
+            self._write(wanted)
             self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
         elif wanted != before:
             self._take_in(found, wanted, before)
 
-    def _take_in(self, container: Container, wanted: str, before: str) -> None:
-        # Written in place: the container has this very file.
-        self.project.gateway.write_text(wanted)
+    def _wanted(self) -> Files:
+        folder = self.project.engine.layout.root / FILES
+        files = {file.name: file.read_text() for file in folder.glob("*.conf")}
+        return files | {"local.conf": configuration(self.server)}
+
+    def _write(self, files: Files) -> None:
+        for name, text in files.items():
+            # In place: the container has this very file.
+            (self.project.gateway / name).write_text(text)
+
+    def _take_in(self, container: Container, wanted: Files, before: Files) -> None:
+        self._write(wanted)
         engine, same = self.project.engine, ("-p", "/run/gateway", "-c", "/etc/gateway/nginx.conf")
         try:
             engine.do(
                 "exec", container.id, "nginx", *same, "-e", "stderr", "-t", "-q", timeout=BEYOND
             )
         except CommandError:
-            self.project.gateway.write_text(before)
+            self._write(before)
             raise
         with ui.working("Announcing the gateway's other configuration"):
             self._announced(container)

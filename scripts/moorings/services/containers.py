@@ -12,6 +12,10 @@ from moorings.target import Instance, Release
 COLUMNS = "pid,ppid,uid,rss,args"
 
 
+#: A label with the digest of its files, and where Compose mounts secrets.
+FILES, SECRETS = "moorings.files", "/run/secrets/"
+
+
 @dataclass(frozen=True)
 class Container:
     """One container of the project, as the engine describes it."""
@@ -70,6 +74,18 @@ class Container:
     def memory(self) -> int:
         """Bytes that it may have; 0: all."""
         return int(self.raw["HostConfig"]["Memory"])
+
+    @property
+    def binds(self) -> set[tuple[str, str]]:
+        """What of this host it has: the path here, and in it. Secrets have a place of their own."""
+        mounts = [one for one in self.raw.get("Mounts") or () if one["Type"] == "bind"]
+        pairs = {(str(one["Source"]), str(one["Destination"])) for one in mounts}
+        return {pair for pair in pairs if not pair[1].startswith(SECRETS)}
+
+    @property
+    def files(self) -> str:
+        """The digest of the files that it has read, where it reads them once."""
+        return str(self._labels.get(FILES, ""))
 
     @property
     def release(self) -> Release | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from moorings import packages, ui, users
 from moorings.errors import BuildError, CommandError, NeedError
 from moorings.packages import Supply
+from moorings.services import compose
 from moorings.services.engine import Engine, machine_sources
 from moorings.services.jaeger_build import Build
 from moorings.target import Need
@@ -197,5 +198,4 @@ def authorities(env: Mapping[str, str]) -> dict[str, str]:
 
 def digest(*parts: str) -> str:
     """Return twelve digits that tell contents, and machines' kinds, apart."""
-    text = "\0".join([platform.machine(), *parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return compose.digest(platform.machine(), *parts)

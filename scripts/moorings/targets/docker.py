@@ -36,9 +36,9 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Where a container of the app listens, by compose.yaml.
 APP_PORT = 8000
 
-#: The parts of the checkout of which an image is made.
+#: The parts of the checkout of which an image is made, and the gateway's files.
 PARTS = ("service/runtime", "service/requirements", "deploy/docker",
-         "deploy/gunicorn", "deploy/uwsgi", "deploy/apache")  # fmt: skip
+         "deploy/gunicorn", "deploy/uwsgi", "deploy/apache", "deploy/parts/nginx")  # fmt: skip
 
 #: Seconds beyond its grace period that a container may take to send its last spans, and to end.
 LAST = 6.0
@@ -207,7 +207,11 @@ class Docker:
 
     def renew(self) -> None:
         """Make anew what of the project's other containers is not as it would be made now."""
-        for name, why in self._changes().items():
+        changes = self._changes()
+        if changes:
+            self.project.prepare()
+            self.gateway.prepare()
+        for name, why in changes.items():
             with ui.working(f"Making {name} anew: {', '.join(why)}"):
                 argv = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--wait")
                 self.project.do(*argv, name)

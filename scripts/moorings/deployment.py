@@ -130,7 +130,7 @@ class Deployment:
     def _claim(self) -> Iterator[None]:
         """Note whose deployment this is, as all targets keep their releases in one place.
 
-        Where nothing of it comes to serve, the note is as it was.
+        Where nothing of it is left, the note is as it was.
 
         :raises MoorError: where another target serves under its name.
         """
@@ -147,7 +147,7 @@ class Deployment:
         try:
             yield
         except BaseException:
-            if self.target.live() is None:
+            if not lifecycle.left(self.target):
                 _note(self.layout).write_text(other)
             raise
 

@@ -11,7 +11,7 @@ from moorings.errors import MoorError, NeedError, NotReadyError, of_system
 from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
-from moorings.target import Need, Release, Renews, Shared, Target
+from moorings.target import Leans, Need, Release, Renews, Shared, Target
 
 #: A new release must live this long, in seconds, before clients reach it.
 ALIVE = 5.0
@@ -198,9 +198,6 @@ def _data(change: Change) -> str:
     return "; its migration had " + ("ended" if "proof" in change.seconds else "begun")
 
 
-_NOTHING = "nothing was left running"
-
-
 def _with_state(problem: MoorError, target: Target) -> MoorError:
     """Add to the next step what is left as it was."""
     then = problem.hint or "mend it and deploy again"
@@ -209,8 +206,22 @@ def _with_state(problem: MoorError, target: Target) -> MoorError:
 
 
 def _left(target: Target) -> str:
-    live = target.live()
-    return f"release {live.version} was not touched and serves on" if live else _NOTHING
+    return left(target) or "nothing was left running"
+
+
+def left(target: Target) -> str:
+    """Return in words what runs after a failure; empty: nothing.
+
+    What goes wrong here hides nothing of why that was.
+    """
+    try:
+        live = target.live()
+        parts = target.beside() if live is None and isinstance(target, Leans) else ()
+    except MoorError as late:
+        return f"what runs on is not known: {late.fact}"
+    if live is not None:
+        return f"release {live.version} was not touched and serves on"
+    return f"{' and '.join(parts)} run on until ./moor down {target.name}" if parts else ""
 
 
 def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:

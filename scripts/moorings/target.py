@@ -279,6 +279,14 @@ class Renews(Protocol):
 
 
 @runtime_checkable
+class Leans(Protocol):
+    """What a target has that starts parts beside the app, which a failed deploy leaves there."""
+
+    def beside(self) -> Sequence[str]:
+        """Those that run, or are started again and again, by name."""
+
+
+@runtime_checkable
 class Shared(Protocol):
     """A target that other machines may change too."""
 

@@ -39,6 +39,12 @@ class Container:
         return bool(state["Running"]) and not state.get("Restarting")
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it runs, or is just being started anew."""
+        state = self.raw["State"]
+        return bool(state["Running"] or state.get("Restarting"))
+
+    @property
     def ails(self) -> bool:
         """Whether it has ended, is started again and again, or does not answer as it should."""
         health = (self.raw["State"].get("Health") or {}).get("Status", "")

@@ -19,7 +19,7 @@ from moorings.services import app_env, compose_drift, compose_shown, containers
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
-from moorings.services.compose import FILES, GREEN, START, Project
+from moorings.services.compose import COLOURS, FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
 from moorings.services.compose_gateway import INNER, OUTER, ComposeGateway
@@ -325,6 +325,11 @@ class Docker:
         """Return the processes of the containers that run."""
         running = [one for one in self.project.containers() if one.runs]
         return [one for found in running for one in containers.instances(self.engine, found)]
+
+    def beside(self) -> list[str]:
+        """Return the parts that run beside the app, or are started again and again."""
+        found = [one.service for one in self.project.containers() if one.goes_on]
+        return sorted(set(found) - {*COLOURS, "migration"})
 
     def strays(self) -> list[str]:
         """Return none: the engine itself knows all that runs."""

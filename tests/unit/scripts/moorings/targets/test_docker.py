@@ -1,5 +1,6 @@
 """The target of containers, on a client of the engine that only records."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from moorings import deployment, report
 from moorings.deployment import Deployment
 from moorings.errors import NeedError
 from moorings.runner import Command, Result
-from moorings.target import Release
+from moorings.target import Leans, Release
 
 ROOT = Path(__file__).resolve().parents[5]
 
@@ -110,3 +111,23 @@ def test_without_a_name_of_the_context_the_builder_is_the_default(
     client.said["context"] = Result(1, "unknown command")
     made.target.build(Release("v1", "c1"))
     assert client.argvs[-1][3:6] == ["--builder", "default", "--load"]
+
+
+def container(service: str, **state: object) -> dict[str, object]:
+    labels = {"com.docker.compose.service": service}
+    return {"Id": f"{service:0<12}", "State": {"Running": False, "Pid": 0, **state},
+            "RestartCount": 0, "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
+            "HostConfig": {"Memory": 0, "PortBindings": {}},
+            "NetworkSettings": {"Networks": {}, "Ports": {}}}  # fmt: skip
+
+
+def have(client: Client, *found: dict[str, object]) -> None:
+    """Let the engine have containers."""
+    client.said |= {"ps": Result(0, "1 2\n"), "inspect": Result(0, json.dumps(found))}
+
+
+def test_what_is_started_again_and_again_runs_on(deployed: Deployment, client: Client) -> None:
+    again = container("postgres", Running=True, Restarting=True)
+    have(client, container("gateway"), again, container("blue", Running=True))
+    assert isinstance(deployed.target, Leans)
+    assert deployed.target.beside() == ["postgres"]

@@ -40,6 +40,9 @@ APP_PORT = 8000
 PARTS = ("service/runtime", "service/requirements", "deploy/docker",
          "deploy/gunicorn", "deploy/uwsgi", "deploy/apache", "deploy/parts/nginx")  # fmt: skip
 
+#: The variables of compose.yaml by which an operator names images of his own.
+IMAGES = ("NGINX_IMAGE", "POSTGRES_IMAGE", "JAEGER_IMAGE")
+
 #: Seconds beyond its grace period that a container may take to send its last spans, and to end.
 LAST = 6.0
 
@@ -146,9 +149,10 @@ class Docker:
         self.images.build(release)
 
     def _based(self) -> None:
-        """Make the images below all others, once; they do not change meanwhile."""
+        """Make the images below all others, once, but for those that the operator names."""
         if not self._has_bases:
-            self._variables.update(self.images.bases())
+            named = {name: image for name in IMAGES if (image := self.engine.env.get(name))}
+            self._variables.update(self.images.bases() | named)
             self._has_bases = True
 
     def built(self) -> set[str]:

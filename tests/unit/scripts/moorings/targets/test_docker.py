@@ -11,8 +11,11 @@ from moorings.deployment import Deployment
 from moorings.errors import NeedError
 from moorings.runner import Command, Result
 from moorings.target import Leans, Release
+from moorings.targets.docker import Docker
 
 ROOT = Path(__file__).resolve().parents[5]
+
+FLAGS = {"deployment.name": "mine", "docker.images": "public"}
 
 #: What the client says where nobody listens at its socket.
 SILENT = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"
@@ -23,7 +26,11 @@ class Client(RecordingRunner):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: dict[str, Result] = {}
+        self.said = {
+            "version": Result(0, "20.10.24\n"),
+            "compose": Result(0, "Docker Compose version 2.26.1\n"),
+            "buildx": Result(0, "github.com/docker/buildx 0.13.1\n"),
+        }
         self.removed: list[Path] = []
 
     def remove(self, folder: Path) -> None:
@@ -51,8 +58,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def made(tmp_path: Path, client: Client) -> Deployment:
-    flags = {"deployment.state": str(tmp_path / "state"), "deployment.name": "mine",
-             "docker.images": "public"}  # fmt: skip
+    flags = FLAGS | {"deployment.state": str(tmp_path / "state")}
     return deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
 
 
@@ -131,3 +137,15 @@ def test_what_is_started_again_and_again_runs_on(deployed: Deployment, client: C
     have(client, container("gateway"), again, container("blue", Running=True))
     assert isinstance(deployed.target, Leans)
     assert deployed.target.beside() == ["postgres"]
+
+
+def test_an_image_that_the_operator_names_is_taken(
+    made: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_IMAGE", "postgres:16.4")
+    flags = FLAGS | {"deployment.state": str(made.layout.state)}
+    again = deployment.open(ROOT, {}, flags, "docker", made.context.runner, looks_only=True)
+    assert isinstance(again.target, Docker)
+    again.target.lean()
+    file = made.layout.home / "compose" / "compose.env"
+    assert "POSTGRES_IMAGE='postgres:16.4'\n" in file.read_text()

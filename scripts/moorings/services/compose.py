@@ -62,7 +62,6 @@ class Project:
         if self.engine.runner.dry:
             return
         self.flags.mkdir(parents=True, exist_ok=True)
-        self.gateway.mkdir(exist_ok=True)
         make = str(self.engine.layout.root / FILES / "secrets.sh")
         self.engine.runner.run([make, str(self.home / "secrets")], timeout=10, quiet=True)
 

@@ -83,6 +83,7 @@ class ComposeGateway:
         return files | {"local.conf": configuration(self.server)}
 
     def _write(self, files: Files) -> None:
+        self.project.gateway.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             # In place: the container has this very file.
             (self.project.gateway / name).write_text(text)

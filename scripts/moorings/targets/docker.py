@@ -275,7 +275,7 @@ class Docker:
         if self.context.runner.dry:
             return
         flag, colour = self.project.flags / GREEN, self.project.idle
-        before = flag.exists()
+        before, unknown = flag.exists(), self.live() is None
         try:
             self.gateway.put()
             flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
@@ -283,6 +283,9 @@ class Docker:
         except BaseException:
             flag.touch() if before else flag.unlink(missing_ok=True)
             raise
+        if unknown:
+            # Without its gateway the old colour counts for none, and no deploy retires it.
+            self.retire(release)
 
     def retire(self, release: Release) -> None:
         """Stop the colour that clients do not reach, once it has answered what was sent to it."""

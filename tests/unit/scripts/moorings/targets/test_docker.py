@@ -1,6 +1,9 @@
 """The target of containers, on a client of the engine that only records."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from moorings import deployment, report
 from moorings.deployment import Deployment
 from moorings.errors import NeedError
 from moorings.runner import Command, Result
+from moorings.services.compose import COLOURS
 from moorings.target import Leans, Release
 from moorings.targets.docker import Docker
 
@@ -39,7 +43,16 @@ class Client(RecordingRunner):
 
     def finish(self, command: Command) -> Result:
         self.ran.append(command)
+        if "up" in command.argv:
+            self.up()
         return self.said.get(command.argv[1], Result(0))
+
+    def up(self) -> None:
+        """Let all containers run."""
+        found = json.loads(self.said["inspect"].output) if "inspect" in self.said else []
+        for one in found:
+            one["State"]["Running"] = True
+        self.said["inspect"] = Result(0, json.dumps(found))
 
     def silent(self) -> None:
         """Let the engine be one that does not answer."""
@@ -120,7 +133,8 @@ def test_without_a_name_of_the_context_the_builder_is_the_default(
 
 
 def container(service: str, **state: object) -> dict[str, object]:
-    labels = {"com.docker.compose.service": service}
+    release = "v1 - 1a" if service in COLOURS else ""
+    labels = {"com.docker.compose.service": service, "moorings.release": release}
     return {"Id": f"{service:0<12}", "State": {"Running": False, "Pid": 0, **state},
             "RestartCount": 0, "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
             "HostConfig": {"Memory": 0, "PortBindings": {}},
@@ -149,3 +163,47 @@ def test_an_image_that_the_operator_names_is_taken(
     again.target.lean()
     file = made.layout.home / "compose" / "compose.env"
     assert "POSTGRES_IMAGE='postgres:16.4'\n" in file.read_text()
+
+
+class Version(BaseHTTPRequestHandler):
+    """What clients are answered once a release serves."""
+
+    def do_GET(self) -> None:
+        body = b'{"release": "v2"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Version) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield str(server.server_port)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_old_colour_without_its_gateway_does_not_run_on(
+    deployed: Deployment, client: Client, port: str, runs: bool
+) -> None:
+    gateway = container("gateway", Running=runs)
+    gateway["NetworkSettings"] = {
+        "Networks": {},
+        "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]},
+    }
+    old = container("green", Running=True)
+    have(client, gateway, old, container("blue", Running=True))
+    assert isinstance(deployed.target, Docker)
+    deployed.target.gateway.prepare()
+    deployed.target.switch(Release("v2", ""))
+    stopped = [argv for argv in client.argvs if argv[1] in ("stop", "rm")]
+    # Where the gateway runs, the deploy itself retires what it had found.
+    assert [argv[1] for argv in stopped] == ([] if runs else ["stop", "rm"])
+    assert all(argv[-1] == str(old["Id"])[:12] for argv in stopped)

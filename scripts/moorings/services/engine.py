@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -135,6 +136,15 @@ class Engine:
         """Want both plug-ins of the client."""
         return [self._plugin(one) for one in ("compose", "buildx")]
 
+    def near(self) -> Need:
+        """Want an engine whose containers this host reaches at their own addresses."""
+        options = self.ask("info", "--format", "{{.SecurityOptions}}").output
+        gateways = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+        bridge = self.ask("network", "inspect", "bridge", "--format", gateways)
+        here = {one.address for found in psutil.net_if_addrs().values() for one in found}
+        addresses = bridge.output.split() if bridge.status == 0 else []
+        return reached(options, addresses, here, self.environment.get("DOCKER_HOST", ""))
+
     def _engine(self) -> Need:
         said = self.ask("version", "--format", "{{.Server.Version}}")
         if said.status == 0:
@@ -164,7 +174,7 @@ def refused(said: str, host: str = "") -> tuple[str, bool, str]:
     :param host: where the operator has it, if he says so.
     """
     if "permission denied" in said.lower():
-        how = "join the group docker (usermod -aG docker NAME, log in anew), or use rootless Docker"
+        how = "join the group docker: usermod -aG docker NAME, then log in anew"
         return "this user may not use the socket of Docker", False, how
     if "is not installed" in said:
         return ABSENT, False, HOW
@@ -173,6 +183,25 @@ def refused(said: str, host: str = "") -> tuple[str, bool, str]:
     if host:
         return f"no Docker engine answers at DOCKER_HOST={host}", False, "start it, or unset that"
     return STOPPED, False, f"start it (systemctl start docker), or {HOW}"
+
+
+def reached(options: str, gateways: Sequence[str], here: Collection[str], host: str) -> Need:
+    """Judge whether this host reaches containers at their addresses.
+
+    :param gateways: those of the engine's own bridge, which are addresses of the engine's host.
+    :param here: the addresses of this host.
+    """
+    place = urlsplit(host)
+    why = ""
+    if "name=rootless" in options:
+        why = "it is rootless"
+    elif place.scheme in ("tcp", "ssh") and place.hostname not in ("localhost", "127.0.0.1", "::1"):
+        why = f"it is at {host}"
+    elif gateways and not set(gateways) & set(here):
+        why = "it is in a virtual machine, or moor in a container"
+    what = f"this host does not reach the containers of the Docker engine: {why}"
+    how = "use an engine that root runs on this host, and moor beside it: a deploy proves there"
+    return Need(what if why else "its containers are reached", not why, how)
 
 
 def bring_up(engine: Engine) -> None:

@@ -134,6 +134,8 @@ class Docker:
     def needs(self) -> list[Need]:
         """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
         needs = self.images.needs()
+        if needs[0].there:
+            needs.append(self.engine.near())
         if needs[0].there and self.project.find("gateway") is None and self.server.port:
             needs.append(addresses.need(addresses.wanted(self.server)))
         return needs

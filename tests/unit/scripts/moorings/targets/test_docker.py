@@ -19,7 +19,7 @@ from moorings.targets.docker import Docker
 
 ROOT = Path(__file__).resolve().parents[5]
 
-FLAGS = {"deployment.name": "mine", "docker.images": "public"}
+FLAGS = {"deployment.name": "mine", "docker.images": "public", "server.port": 0}
 
 #: What the client says where nobody listens at its socket.
 SILENT = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"
@@ -207,3 +207,9 @@ def test_an_old_colour_without_its_gateway_does_not_run_on(
     # Where the gateway runs, the deploy itself retires what it had found.
     assert [argv[1] for argv in stopped] == ([] if runs else ["stop", "rm"])
     assert all(argv[-1] == str(old["Id"])[:12] for argv in stopped)
+
+
+def test_an_engine_elsewhere_is_refused_before_any_work(made: Deployment, client: Client) -> None:
+    client.said["info"] = Result(0, "[name=seccomp,profile=default name=rootless]\n")
+    refused = [need for need in made.target.needs() if not need.there]
+    assert [need.what.rpartition(": ")[2] for need in refused] == ["it is rootless"]

@@ -1,5 +1,6 @@
 """compose.yaml by hand: its secrets, and what a checkout and an app of yours have of their own."""
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,30 @@ def test_one_that_is_lost_is_made_anew(tmp_path: Path) -> None:
     again = make(tmp_path)
     assert again.pop("secret_key") != made.pop("secret_key")
     assert again == made
+
+
+def by_hand(folder: Path, env: str) -> list[str]:
+    """Run it beside compose.yaml, over what is there; return the lines of .env."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(SCRIPT, folder)
+    (folder / ".env").write_text(env)
+    subprocess.run([str(folder / SCRIPT.name)], timeout=10, check=True)
+    return (folder / ".env").read_text().splitlines()
+
+
+def test_lines_of_yours_stay_beside_the_name_of_the_project(tmp_path: Path) -> None:
+    port, name = by_hand(tmp_path, "PORT=8010")
+    assert port == "PORT=8010"
+    assert name.startswith("COMPOSE_PROJECT_NAME=moorings-by-hand-")
+    assert by_hand(tmp_path, f"{port}\n{name}\n") == [port, name]
+
+
+def test_a_copy_of_a_checkout_has_a_name_of_its_own_and_one_of_yours_stays(tmp_path: Path) -> None:
+    (name,) = by_hand(tmp_path / "a", "")
+    (other,) = by_hand(tmp_path / "b", f"{name}\n")
+    assert other.startswith("COMPOSE_PROJECT_NAME=moorings-by-hand-")
+    assert other != name
+    assert by_hand(tmp_path / "b", "COMPOSE_PROJECT_NAME=shop\n") == ["COMPOSE_PROJECT_NAME=shop"]
 
 
 @pytest.mark.parametrize("service", ["blue", "green", "migration"])

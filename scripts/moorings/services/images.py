@@ -78,7 +78,7 @@ class Bases:
             postgres = self._image("postgres", base)
             jaeger = self._jaeger(base)
         except CommandError as problem:
-            hint = "mend what is named above, then try again: what was made is kept"
+            hint = problem.hint or "mend what is named above, then try again: what was made is kept"
             raise BuildError(problem.fact, log=problem.log, hint=hint) from None
         return {"BASE_IMAGE": base, "NGINX_IMAGE": nginx, "POSTGRES_IMAGE": postgres,
                 "JAEGER_IMAGE": jaeger}  # fmt: skip

@@ -6,10 +6,10 @@ import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings import packages, users
-from moorings.errors import NeedError
+from moorings.errors import BuildError, CommandError, NeedError
 from moorings.layout import Layout
 from moorings.packages import Supply
-from moorings.runner import Result
+from moorings.runner import Command, Result
 from moorings.services import images
 from moorings.services.engine import Engine
 from moorings.services.images import Bases
@@ -90,3 +90,20 @@ def test_who_is_not_root_makes_none(programs: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(users, "is_root", lambda: False)
     (need,) = bases(Machine("bookworm")).needs()
     assert "by root" in need.what
+
+
+class Full(Machine):
+    """One whose engine has a full disk."""
+
+    def finish(self, command: Command) -> Result:
+        self.ran.append(command)
+        if command.argv[1:2] == ("import",):
+            raise CommandError("`docker import` ended", log="write /x: no space left on device")
+        return super().finish(command)
+
+
+@pytest.mark.usefixtures("programs")
+def test_what_is_in_the_way_of_a_base_keeps_its_next_step() -> None:
+    with pytest.raises(BuildError, match="disk of the Docker engine is full") as full:
+        bases(Full("bookworm")).make()
+    assert "docker system df" in full.value.hint

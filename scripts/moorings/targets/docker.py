@@ -43,6 +43,9 @@ PARTS = ("service/runtime", "service/requirements", "deploy/docker",
 #: The variables of compose.yaml by which an operator names images of his own.
 IMAGES = ("NGINX_IMAGE", "POSTGRES_IMAGE", "JAEGER_IMAGE")
 
+#: Seconds that the public images may take to come, about 250 MB.
+PULL = 1800.0
+
 #: Seconds beyond its grace period that a container may take to send its last spans, and to end.
 LAST = 6.0
 
@@ -155,6 +158,11 @@ class Docker:
         if not self._has_bases:
             named = {name: image for name in IMAGES if (image := self.engine.env.get(name))}
             self._variables.update(self.images.bases() | named)
+            if not self.images.debian and not self.context.runner.dry:
+                self.project.prepare()
+                self.project.do(
+                    "pull", "--policy", "missing", "gateway", *self._leans_on, timeout=PULL
+                )
             self._has_bases = True
 
     def built(self) -> set[str]:
@@ -189,7 +197,11 @@ class Docker:
 
     def lean(self) -> None:
         """Start what the app leans on, unless it runs."""
-        self.bring_up("postgres", *([] if self._told else ["jaeger"]))
+        self.bring_up(*self._leans_on)
+
+    @property
+    def _leans_on(self) -> list[str]:
+        return ["postgres", *([] if self._told else ["jaeger"])]
 
     def bring_up(self, *services: str) -> None:
         """Start services that no deploy replaces, unless they run, and wait until they answer.

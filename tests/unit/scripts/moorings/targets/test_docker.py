@@ -15,7 +15,7 @@ from moorings.errors import NeedError
 from moorings.runner import Command, Result
 from moorings.services.compose import COLOURS
 from moorings.target import Leans, Release
-from moorings.targets.docker import Docker
+from moorings.targets.docker import PULL, Docker
 
 ROOT = Path(__file__).resolve().parents[5]
 
@@ -213,3 +213,13 @@ def test_an_engine_elsewhere_is_refused_before_any_work(made: Deployment, client
     client.said["info"] = Result(0, "[name=seccomp,profile=default name=rootless]\n")
     refused = [need for need in made.target.needs() if not need.there]
     assert [need.what.rpartition(": ")[2] for need in refused] == ["it is rootless"]
+
+
+def test_public_images_have_the_time_to_come(made: Deployment, client: Client) -> None:
+    assert isinstance(made.target, Docker)
+    made.target.lean()
+    made.target.lean()
+    pull, up, again = [one for one in client.ran if {"pull", "up"} & set(one.argv)]
+    assert pull.argv[-6:] == ("pull", "--policy", "missing", "gateway", "postgres", "jaeger")
+    assert pull.timeout == PULL > up.timeout
+    assert again.argv == up.argv

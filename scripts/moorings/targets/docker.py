@@ -182,7 +182,15 @@ class Docker:
         self._once(release, service.words(command), 600)
 
     def accepts(self, release: Release) -> None:
-        """Ask the app's READY once, in a container of the release."""
+        """Ask the app's READY once, in a container of the release, where its server is the one set.
+
+        :raises MoorError: where it is not: the app's environment would be another server's.
+        """
+        server = release.version.rpartition("-")[2]
+        if server != self.options.server:
+            fact = f"its server is {server}, docker.server is {self.options.server}"
+            hint = f"./moor rollback docker {release.version} --server {server}"
+            raise MoorError(fact, hint=hint)
         most = self.server.boot_timeout
         self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
 

@@ -11,7 +11,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings import deployment, report
 from moorings.deployment import Deployment
-from moorings.errors import NeedError
+from moorings.errors import MoorError, NeedError
 from moorings.runner import Command, Result
 from moorings.services.compose import COLOURS
 from moorings.target import Leans, Release
@@ -223,3 +223,10 @@ def test_public_images_have_the_time_to_come(made: Deployment, client: Client) -
     assert pull.argv[-6:] == ("pull", "--policy", "missing", "gateway", "postgres", "jaeger")
     assert pull.timeout == PULL > up.timeout
     assert again.argv == up.argv
+
+
+def test_a_release_of_another_server_is_not_started_as_one_of_this(made: Deployment) -> None:
+    made.target.accepts(Release("v1-gunicorn", ""))
+    with pytest.raises(MoorError, match="its server is uwsgi") as other:
+        made.target.accepts(Release("v1-1a2b-uwsgi", ""))
+    assert other.value.hint == "./moor rollback docker v1-1a2b-uwsgi --server uwsgi"

@@ -126,8 +126,8 @@ class Docker:
 
     @property
     def longest_stop(self) -> float:
-        """Return the grace period."""
-        return float(self.server.grace)
+        """Return the grace period, and what the app then takes for its last spans."""
+        return self.server.grace + LAST
 
     @property
     def column(self) -> str:
@@ -390,9 +390,10 @@ class Docker:
         found = {one.service: one for one in self.project.containers()}
         if found:
             with ui.working("Draining the app"):
-                began = time.monotonic()
-                self.project.stop("gateway", self.server.grace)
-                left = max(1.0, self.server.grace - (time.monotonic() - began))
+                until = time.monotonic() + self.longest_stop
+                # Longer than nginx's own time, by which it ends itself.
+                self.project.stop("gateway", self.longest_stop)
+                left = max(LAST, until - time.monotonic())
                 for colour in (self.project.live, self.project.idle):
                     self.project.stop(colour, left)
         if found or volumes:

@@ -230,3 +230,12 @@ def test_a_release_of_another_server_is_not_started_as_one_of_this(made: Deploym
     with pytest.raises(MoorError, match="its server is uwsgi") as other:
         made.target.accepts(Release("v1-1a2b-uwsgi", ""))
     assert other.value.hint == "./moor rollback docker v1-1a2b-uwsgi --server uwsgi"
+
+
+def test_a_stop_leaves_time_for_the_last_spans(deployed: Deployment, client: Client) -> None:
+    have(client, container("gateway", Running=True), container("green", Running=True))
+    deployed.down()
+    # Grace is 30 s; it is nginx's own bound as well, at which it must not be killed.
+    stops = [argv[2:4] for argv in client.argvs if argv[1] == "stop"]
+    assert stops[0] == ["--time", "36"]
+    assert int(stops[1][1]) in (35, 36)

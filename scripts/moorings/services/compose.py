@@ -94,14 +94,14 @@ class Project:
         said = self.engine.ask(*self._argv, "config", "--format", "json", hidden=given)
         if said.status != 0:
             raise CommandError("Compose refuses its files", log=said.output)
-        # Warnings may stand before it.
-        found: dict[str, Any] = json.loads(said.output[said.output.find("{") :])["services"]
+        found: dict[str, Any] = json.loads(said.output)["services"]
         return found
 
     def _ended(self) -> str:
         """Return the newest log lines of what ails, as the client names no cause."""
         ids = [one.id for one in self.containers() if one.ails]
-        return "".join(self.engine.ask("logs", "--tail", "10", one).output for one in ids)
+        argv = ("logs", "--tail", "10")
+        return "".join(self.engine.ask(*argv, one, both=True).output for one in ids)
 
     @property
     def _file(self) -> Path:
@@ -164,11 +164,11 @@ class Project:
         if not ids:
             return []
         said = self.engine.ask("inspect", *ids)
-        try:
-            return [Container(raw) for raw in json.loads(said.output)]
-        except ValueError:
-            # One that went between the two questions; the next question finds the rest.
-            return []
+        # One may go between the two questions; the others are told all the same.
+        if said.status != 0 and "no such object" not in said.output.lower():
+            raise self.engine.silence(said, "inspect")
+        found, _ = json.JSONDecoder().raw_decode(said.output.lstrip())
+        return [Container(raw) for raw in found]
 
     def _asked(self, *words: str) -> str:
         said = self.engine.ask(*words)

@@ -66,10 +66,15 @@ class Engine:
         own = not self.env.get("DOCKER_HOST") and self.socket.exists()
         return {**self.env, "DOCKER_HOST": f"unix://{self.socket}"} if own else dict(self.env)
 
-    def ask(self, *words: str, timeout: float = ASK, hidden: Collection[str] = ()) -> Result:
+    def ask(
+        self, *words: str, timeout: float = ASK, hidden: Collection[str] = (), both: bool = False
+    ) -> Result:
         """Run a command of the client that only looks; a failure is a status, not an error.
 
+        Its warnings are no part of an answer; where it fails, what it says of that is.
+
         :param hidden: variables of the operator's environment that mean something else there.
+        :param both: both streams are the answer, as of a container's log.
         """
         argv = ["docker", *words]
         if not packages.find("docker"):
@@ -78,9 +83,12 @@ class Engine:
         # It only looks, so a dry run asks too.
         runner = LocalRunner() if self.runner.dry else self.runner
         try:
-            return runner.run(argv, timeout=timeout, env=env, quiet=True, check=False)
+            said = runner.run(
+                argv, timeout=timeout, env=env, quiet=True, check=False, apart=not both
+            )
         except MoorError as problem:
             return Result(124, problem.fact)
+        return Result(said.status, said.output + (said.errors if said.status != 0 else ""))
 
     def require(self, *words: str) -> str:
         """Return the answer to a question of which a silence is no answer.
@@ -89,13 +97,17 @@ class Engine:
         :raises CommandError: where it answers other questions.
         """
         said = self.ask(*words)
-        if said.status == 0:
-            return said.output
+        if said.status != 0:
+            raise self.silence(said, words[0])
+        return said.output
+
+    def silence(self, said: Result, word: str) -> MoorError:
+        """Return why a question of the client was not answered."""
         need = self._engine()
         if not need.there:
-            raise NeedError(need.what, hint=need.how)
-        fact = f"the engine does not answer `docker {words[0]}`"
-        raise CommandError(fact, log=said.output.strip(), hint="see the engine's log")
+            return NeedError(need.what, hint=need.how)
+        fact = f"the engine does not answer `docker {word}`"
+        return CommandError(fact, log=said.output.strip(), hint="see the engine's log")
 
     def do(self, *words: str, timeout: float, hidden: Collection[str] = ()) -> Result:
         """Run a command of the client, printed so that it can be repeated by hand.

@@ -383,7 +383,7 @@ class Docker:
         return "\n".join(text.rstrip() for text in texts if text)
 
     def _said(self, container: Container, lines: int) -> str:
-        return self.engine.ask("logs", "--tail", str(lines), container.id).output
+        return self.engine.ask("logs", "--tail", str(lines), container.id, both=True).output
 
     def down(self, volumes: bool = False) -> None:
         """Drain the gateway, then the app; remove the containers and networks, data if told."""

@@ -15,7 +15,7 @@ from moorings.errors import MoorError, NotReadyError
 from moorings.live import MARGIN
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
-from moorings.services import app_env, compose_drift, compose_shown, containers
+from moorings.services import app_env, compose_database, compose_drift, compose_shown, containers
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
@@ -138,10 +138,13 @@ class Docker:
         """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
         needs = self.images.needs()
         if needs[0].there:
-            needs.append(self.engine.near())
+            needs += [self.engine.near(), self._place()]
         if needs[0].there and self.project.find("gateway") is None and self.server.port:
             needs.append(addresses.need(addresses.wanted(self.server)))
         return needs
+
+    def _place(self) -> Need:
+        return compose_database.place(self.project, self.options.data)
 
     def version(self) -> Release:
         """Name the version by what the image is made of, and its server."""
@@ -246,6 +249,7 @@ class Docker:
     def _changes(self) -> dict[str, list[str]]:
         if self.context.runner.dry or not self.project.containers():
             return {}
+        lifecycle.require([self._place()])
         self._based()
         self._variables.update(self._ports())
         return compose_drift.changes(self.project)

@@ -34,6 +34,7 @@ class Client(RecordingRunner):
             "version": Result(0, "20.10.24\n"),
             "compose": Result(0, "Docker Compose version 2.26.1\n"),
             "buildx": Result(0, "github.com/docker/buildx 0.13.1\n"),
+            "volume": Result(1, "Error: No such volume\n"),
         }
         self.removed: list[Path] = []
 
@@ -239,3 +240,14 @@ def test_a_stop_leaves_time_for_the_last_spans(deployed: Deployment, client: Cli
     stops = [argv[2:4] for argv in client.argvs if argv[1] == "stop"]
     assert stops[0] == ["--time", "36"]
     assert int(stops[1][1]) in (35, 36)
+
+
+def test_data_that_are_elsewhere_are_told(deployed: Deployment, client: Client) -> None:
+    client.said["volume"] = Result(0, '{"device": "/srv/orders"}\n')
+    (lacks,) = [need for need in deployed.target.needs() if not need.there]
+    assert "/srv/orders" in lacks.what
+    # Also where nothing else has changed.
+    have(client, container("postgres", Running=True))
+    assert isinstance(deployed.target, Docker)
+    with pytest.raises(NeedError, match="/srv/orders"):
+        deployed.target.renew()

@@ -1,6 +1,7 @@
 """compose.yaml by hand: its secrets, and what a checkout and an app of yours have of their own."""
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,11 @@ def test_an_app_of_yours_is_built_by_hand_under_its_release(service: str) -> Non
 
 def test_an_app_of_yours_has_migrations_of_its_own_by_hand() -> None:
     assert SERVICES["migration"]["command"] == "${MIGRATE:-python3 -m store.migrate}"
+
+
+def test_a_gateway_that_does_not_listen_is_not_healthy() -> None:
+    _, *words = SERVICES["gateway"]["healthcheck"]["test"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ask = [word.replace("/8081", f"/{server.getsockname()[1]}") for word in words]
+        assert subprocess.run(ask, timeout=5, check=False).returncode == 0
+    assert subprocess.run(ask, timeout=5, check=False, stderr=subprocess.DEVNULL).returncode != 0

@@ -76,8 +76,8 @@ class AppImages:
                 "--build-arg", f"COMMIT={release.commit}",
                 "--build-arg", f"APP_DIR={'service/store' if self.sources.sample else 'app'}",
                 *self._epoch(release), *self._base(), *more]  # fmt: skip
-        with ui.working("Building the image"), self._bases().secrets() as secrets:
-            self.engine.do(*argv, *secrets, str(context), timeout=BUILD)
+        with ui.working("Building the image"):
+            self.engine.do(*argv, *self._bases().secrets(), str(context), timeout=BUILD)
         ui.good(f"built {self.name(release.version)}")
 
     def _epoch(self, release: Release) -> list[str]:

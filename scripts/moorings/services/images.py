@@ -8,8 +8,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -131,24 +130,24 @@ class Bases:
         pairs = [line.split() for line in lines]
         return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
 
-    @contextmanager
-    def secrets(self) -> Iterator[list[str]]:
-        """Lend a build what this machine reaches packages by; it is in no layer of the image."""
-        with tempfile.TemporaryDirectory(prefix="moorings-build-") as name:
-            pairs = dict.fromkeys(self._sources())
-            lent = {
-                "sources": "".join(f"deb {place} {suite} main\n" for place, suite in pairs),
-                "apt": self._said("apt-config", "dump", "Acquire"),
-                "pip": pip_settings(self._said(sys.executable, "-m", "pip", "config", "list")),
-            }
+    def secrets(self) -> list[str]:
+        """Lend a build what this machine reaches packages by; it is in no layer of the image.
+
+        The files stay, for nobody else to read, so that what is printed can be repeated by hand.
+        """
+        pairs = dict.fromkeys(self._sources())
+        lent = {
+            "sources": "".join(f"deb {place} {suite} main\n" for place, suite in pairs),
+            "apt": self._said("apt-config", "dump", "Acquire"),
+            "pip": pip_settings(self._said(sys.executable, "-m", "pip", "config", "list")),
+        }
+        folder = self.engine.layout.home / "lent"
+        if not self.engine.runner.dry:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for part, text in lent.items():
-                Path(name, part).write_text(text)
-            files = {part: str(Path(name, part)) for part in lent} | authorities(os.environ)
-            yield [
-                word
-                for part, file in files.items()
-                for word in ("--secret", f"id={part},src={file}")
-            ]
+                (folder / part).write_text(text)
+        files = {part: str(folder / part) for part in lent} | authorities(os.environ)
+        return [word for one in files.items() for word in ("--secret", "id={},src={}".format(*one))]
 
     def _said(self, *argv: str) -> str:
         return self.engine.runner.run(argv, timeout=60, quiet=True).output
@@ -160,8 +159,9 @@ class Bases:
         if self._has(image):
             return image
         title = f"Making the image of {name} from Debian's packages (once)"
-        with ui.working(title), self.secrets() as lent:
-            self._build(recipe, image, self.files, ["--build-arg", f"BASE={base}", *lent])
+        with ui.working(title):
+            more = ["--build-arg", f"BASE={base}", *self.secrets()]
+            self._build(recipe, image, self.files, more)
         ui.good(f"made {image}")
         return image
 

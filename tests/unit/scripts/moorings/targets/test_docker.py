@@ -251,3 +251,13 @@ def test_data_that_are_elsewhere_are_told(deployed: Deployment, client: Client) 
     assert isinstance(deployed.target, Docker)
     with pytest.raises(NeedError, match="/srv/orders"):
         deployed.target.renew()
+
+
+def test_a_printed_build_can_be_repeated_by_hand(made: Deployment, client: Client) -> None:
+    made.target.build(Release("v1", "c1"))
+    lent = [word.partition("src=")[2] for word in client.argvs[-1] if word.startswith("id=")]
+    assert len(lent) >= 3
+    assert all(Path(file).is_file() for file in lent)
+    own = made.layout.home / "lent"
+    assert sum(Path(file).parent == own for file in lent) == 3
+    assert own.stat().st_mode & 0o777 == 0o700

@@ -20,14 +20,29 @@ def changes(project: Project) -> dict[str, list[str]]:
     running = {one.service: one for one in project.containers() if one.runs}
     asked = [name for name in (*COSTLY, *CHEAP) if name in running]
     wanted = project.wanted() if asked else {}
-    found = {name: differences(running[name], wanted[name]) for name in asked if name in wanted}
+    found = {
+        name: differences(running[name], wanted[name], _id(project, wanted[name]))
+        for name in asked if name in wanted
+    }  # fmt: skip
     return {name: why for name, why in found.items() if why}
 
 
-def differences(container: Container, wanted: Wanted) -> list[str]:
-    """Return what of a container is not as it would be made now."""
+def _id(project: Project, wanted: Wanted) -> str:
+    """Return what the engine has under the name of an image now; empty: nothing yet."""
+    argv = ("image", "inspect", "--format", "{{.Id}}", str(wanted["image"]))
+    said = project.engine.ask(*argv)
+    return said.output.strip() if said.status == 0 else ""
+
+
+def differences(container: Container, wanted: Wanted, image_id: str = "") -> list[str]:
+    """Return what of a container is not as it would be made now.
+
+    :param image_id: the image that now has the name; empty: the name alone counts.
+    """
     image = str(wanted["image"])
     other = [f"image {container.image} -> {image}"] if container.image != image else []
+    if not other and image_id and container.image_id != image_id:
+        other = [f"another image {image}"]
     pairs = {
         "command": (container.command, wanted.get("command") or container.command),
         "environment": (_env(wanted).items() - container.env.items(), set()),

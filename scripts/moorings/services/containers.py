@@ -66,6 +66,11 @@ class Container:
         return str(self.raw["Config"]["Image"])
 
     @property
+    def image_id(self) -> str:
+        """That image by its digest: another one may have the name by now."""
+        return str(self.raw["Image"])
+
+    @property
     def command(self) -> list[str]:
         """The words with which it was started."""
         return [str(word) for word in self.raw["Config"]["Cmd"] or ()]

@@ -9,6 +9,7 @@ from moorings.services.containers import Container
 
 IS = Container(
     {
+        "Image": "sha256:1a",
         "Config": {
             "Image": "nginx:1",
             "Cmd": ["nginx", "-g", "a;"],
@@ -40,6 +41,11 @@ WANTED: dict[str, Any] = {
 
 def test_what_is_as_it_would_be_made_has_no_differences() -> None:
     assert differences(IS, WANTED) == []
+
+
+def test_an_image_that_was_made_anew_under_its_name_is_told() -> None:
+    assert differences(IS, WANTED, "sha256:1a") == []
+    assert differences(IS, WANTED, "sha256:2b") == ["another image nginx:1"]
 
 
 def test_what_compose_leaves_to_the_image_is_no_difference() -> None:

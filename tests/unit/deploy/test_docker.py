@@ -1,5 +1,6 @@
 """compose.yaml by hand: its secrets, and what a checkout and an app of yours have of their own."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -7,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 import yaml
+from sqlalchemy.pool import QueuePool
+
+from moorings.services.compose import COLOURS, CPUS
+from store.db import make_engine
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "deploy" / "docker" / "secrets.sh"
@@ -102,3 +108,13 @@ def test_a_gateway_that_does_not_listen_is_not_healthy() -> None:
         ask = [word.replace("/8081", f"/{server.getsockname()[1]}") for word in words]
         assert subprocess.run(ask, timeout=5, check=False).returncode == 0
     assert subprocess.run(ask, timeout=5, check=False, stderr=subprocess.DEVNULL).returncode != 0
+
+
+def test_the_pools_of_both_colours_fit_what_the_role_of_the_app_may_have() -> None:
+    roles = (ROOT / "deploy" / "parts" / "postgres" / "roles.sql").read_text()
+    (limit,) = map(int, re.findall(r"ROLE app LOGIN CONNECTION LIMIT (\d+)", roles))
+    pool = make_engine(sqlalchemy.make_url("postgresql+psycopg://app@postgres/shop")).pool
+    assert isinstance(pool, QueuePool)
+    most = pool.size() + pool._max_overflow
+    # As many workers as CPUs, in each of the two; PostgreSQL has 100 for all roles.
+    assert len(COLOURS) * CPUS * most <= limit < 100

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import click
 
-from moorings import addresses, deployment, lifecycle, ports, probe, server_lines, service, ui
-from moorings.errors import MoorError, NotReadyError
-from moorings.live import MARGIN
+from moorings import addresses, deployment, lifecycle, probe, server_lines, service, ui
+from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
 from moorings.services import app_env, compose_database, compose_drift, compose_shown, containers
@@ -22,7 +21,7 @@ from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
 from moorings.services.compose import COLOURS, FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
-from moorings.services.compose_gateway import INNER, OUTER, ComposeGateway
+from moorings.services.compose_gateway import ComposeGateway
 from moorings.services.compose_jaeger import of_project
 from moorings.services.containers import Container
 from moorings.services.engine import Engine
@@ -224,7 +223,7 @@ class Docker:
             lifecycle.require(self.images.needs(), supply)
         self.project.prepare()
         self._based()
-        self._variables.update(self._ports())
+        self._variables.update(self.gateway.ports())
         self.project.do("up", "--detach", "--no-build", "--no-recreate", "--wait", *services)
 
     def interrupts(self) -> list[str]:
@@ -251,7 +250,7 @@ class Docker:
             return {}
         lifecycle.require([self._place()])
         self._based()
-        self._variables.update(self._ports())
+        self._variables.update(self.gateway.ports())
         return compose_drift.changes(self.project)
 
     @property
@@ -259,16 +258,6 @@ class Docker:
         """Whether the settings name a Jaeger or a collector that is there already."""
         jaeger = self.context.settings.jaeger
         return bool(jaeger.endpoint or jaeger.url)
-
-    def _ports(self) -> dict[str, str]:
-        """Return the gateway's address and ports: those that it has, where it runs."""
-        found = self.project.find("gateway")
-        public, inner = (found.published(at) for at in (OUTER, INNER)) if found else ("", "")
-        free = ports.free(self.server.host) if not self.server.port else self.server.port
-        port = public.rpartition(":")[2] if public and not self.server.port else str(free)
-        second = inner.rpartition(":")[2] or str(ports.free("127.0.0.1"))
-        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        return {"HOST": host, "PORT": port, "INNER_PORT": second}
 
     def start(self, release: Release) -> None:
         """Start the idle colour: nobody is sent there yet."""
@@ -319,22 +308,9 @@ class Docker:
         if self.project.find(idle) is None:
             return
         with ui.working("Draining"):
-            self._drained(idle)
+            self.gateway.drained(idle)
             self.project.stop(idle, self.server.grace + LAST)
         self.project.remove(idle)
-
-    def _drained(self, idle: str) -> None:
-        # The gateway may have looked at the flag just before it moved.
-        quiet = time.monotonic() + MARGIN
-        try:
-            probe.until(
-                lambda: True if time.monotonic() > quiet and self.gateway.quiet(idle) else None,
-                what="the old release to answer what waits for it",
-                timeout=self.server.grace + MARGIN,
-            )
-        except NotReadyError as problem:
-            # It had the time that a request may take: it hangs, and is to go all the same.
-            ui.warn(f"{problem.fact}; it is stopped")
 
     def live(self) -> Release | None:
         """Return the release of the live colour, where it and the gateway run."""
@@ -416,12 +392,7 @@ class Docker:
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""
-        found = self.project.find("gateway")
-        if found is None or not found.runs:
-            return Endpoints("")
-        closed = (self.project.flags / "maintenance").exists()
-        inner = f"http://{found.published(INNER)}"
-        return Endpoints(addresses.url(found.published(OUTER)), inner, closed)
+        return self.gateway.endpoints()
 
     def published(self) -> list[tuple[str, str]]:
         """Return the services that are published, and where."""
@@ -457,8 +428,7 @@ class Docker:
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer."""
-        flag = self.project.flags / "maintenance"
-        flag.touch() if on else flag.unlink(missing_ok=True)
+        self.gateway.maintain(on)
 
 
 def create(context: Context) -> Docker:

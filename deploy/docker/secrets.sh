@@ -9,7 +9,13 @@ folder=${1:-$here/secrets}
 if [ $# -eq 0 ]; then
   mkdir -p "$here/flags"
   mark=$(printf %s "$here" | sha256sum | cut -c1-6)
-  echo "COMPOSE_PROJECT_NAME=moorings-by-hand-$mark" > "$here/.env"
+  name=COMPOSE_PROJECT_NAME=moorings-by-hand
+  touch "$here/.env"
+  # Yours stays, as all other lines do; ours follows the checkout, which may be a copy of another.
+  if ! grep -q '^COMPOSE_PROJECT_NAME=' "$here/.env" || grep -q "^$name-" "$here/.env"; then
+    { grep -v "^$name-" "$here/.env" || :; echo "$name-$mark"; } > "$here/.env.new"
+    mv "$here/.env.new" "$here/.env"
+  fi
 fi
 umask 077
 mkdir -p "$folder"

@@ -130,7 +130,7 @@ class Deployment:
     def _claim(self) -> Iterator[None]:
         """Note whose deployment this is, as all targets keep their releases in one place.
 
-        Where nothing of it comes to serve, the note is as it was.
+        Where nothing of it is left, the note is as it was.
 
         :raises MoorError: where another target serves under its name.
         """
@@ -147,7 +147,7 @@ class Deployment:
         try:
             yield
         except BaseException:
-            if self.target.live() is None:
+            if not lifecycle.left(self.target):
                 _note(self.layout).write_text(other)
             raise
 
@@ -259,7 +259,7 @@ def open(
     read = settings.load(root, environ, flags, targets.sections())
     place = layout.of(read)
     user = users.service_user(runner, place.state, not looks_only) if not as_operator else None
-    context = Context(read, runner, place, user)
+    context = Context(read, runner, place, user, looks_only)
     made = targets.make(target or noted(place) or targets.DEFAULT, context)
     return Deployment(
         context=context,

@@ -11,7 +11,7 @@ from moorings.errors import MoorError, NeedError, NotReadyError, of_system
 from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
-from moorings.target import Need, Release, Renews, Shared, Target
+from moorings.target import Leans, Need, Release, Renews, Shared, Target
 
 #: A new release must live this long, in seconds, before clients reach it.
 ALIVE = 5.0
@@ -56,7 +56,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
     included, the new one is removed and the first error is raised.
     """
     with _alone(target, plan, f"deploy {release.version}"):
-        old = target.live()
+        old = _live(target, plan)
         if old == release:
             _renewed(target, plan)
             return None
@@ -83,7 +83,7 @@ def rollback(target: Target, release: Release, plan: Plan) -> Change | None:
     None where it runs already.
     """
     with _alone(target, plan, f"rollback to {release.version}"):
-        old = target.live()
+        old = _live(target, plan)
         if old is not None and old.version == release.version:
             return None
         require_known(target, old)
@@ -114,6 +114,15 @@ def require(needs: list[Need], supply: Callable[[Need], bool] = nothing) -> None
     for need in needs:
         if not need.there and not supply(need):
             raise NeedError(need.what, hint=need.how)
+
+
+def _live(target: Target, plan: Plan) -> Release | None:
+    """Return what serves; what it takes to ask, as an engine that is stopped, is supplied first."""
+    try:
+        return target.live()
+    except NeedError:
+        require(target.needs(), plan.supply)
+        return target.live()
 
 
 def require_agreed(target: Target, plan: Plan) -> None:
@@ -189,9 +198,6 @@ def _data(change: Change) -> str:
     return "; its migration had " + ("ended" if "proof" in change.seconds else "begun")
 
 
-_NOTHING = "nothing was left running"
-
-
 def _with_state(problem: MoorError, target: Target) -> MoorError:
     """Add to the next step what is left as it was."""
     then = problem.hint or "mend it and deploy again"
@@ -200,8 +206,22 @@ def _with_state(problem: MoorError, target: Target) -> MoorError:
 
 
 def _left(target: Target) -> str:
-    live = target.live()
-    return f"release {live.version} was not touched and serves on" if live else _NOTHING
+    return left(target) or "nothing was left running"
+
+
+def left(target: Target) -> str:
+    """Return in words what runs after a failure; empty: nothing.
+
+    What goes wrong here hides nothing of why that was.
+    """
+    try:
+        live = target.live()
+        parts = target.beside() if live is None and isinstance(target, Leans) else ()
+    except MoorError as late:
+        return f"what runs on is not known: {late.fact}"
+    if live is not None:
+        return f"release {live.version} was not touched and serves on"
+    return f"{' and '.join(parts)} run on until ./moor down {target.name}" if parts else ""
 
 
 def _make(target: Target, release: Release, plan: Plan, change: Change) -> None:

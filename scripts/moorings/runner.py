@@ -39,6 +39,8 @@ class Result:
 
     status: int
     output: str = ""
+    errors: str = ""
+    """What it wrote to the second stream, where that was asked for apart."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Command:
     check: bool = True
     log: Path | None = None
     fds: tuple[int, ...] = ()
+    apart: bool = False
+    """Whether its output is that of the first stream alone."""
 
 
 class Runner(ABC):
@@ -79,15 +83,19 @@ class Runner(ABC):
         quiet: bool = False,
         check: bool = True,
         log: Path | None = None,
+        apart: bool = False,
     ) -> Result:
         """Run a command to its end. `timeout` is in seconds; `env` None is the operator's own.
 
         With `log` its output goes to that file as it comes, and the result has its last lines.
+        With `apart` its output has no errors among it: for what is read by a program.
 
         :raises CommandError: where `check` is set and the status is not 0, a signal included.
         :raises NeedError: where there is no such program.
         """
-        return self.finish(Command(tuple(argv), cwd, env, user, timeout, quiet, check, log))
+        return self.finish(
+            Command(tuple(argv), cwd, env, user, timeout, quiet, check, log, apart=apart)
+        )
 
     def start(
         self,
@@ -128,7 +136,7 @@ class LocalRunner(Runner):
         with _sink(command.log) as sink:
             process = _popen(command, sink)
         try:
-            output, _ = process.communicate(timeout=command.timeout)
+            output, errors = process.communicate(timeout=command.timeout)
         except subprocess.TimeoutExpired:
             _kill_group(process)
             late = f"{command.argv[0]} did not end within {command.timeout:.0f} s"
@@ -139,8 +147,9 @@ class LocalRunner(Runner):
         if command.log is not None:
             output = tail(command.log, 30)
         if command.check and process.returncode != 0:
-            raise CommandError(_ended(command.argv, process.returncode), log=_tail(output))
-        return Result(process.returncode, output)
+            log = _tail(f"{output}{errors or ''}")
+            raise CommandError(_ended(command.argv, process.returncode), log=log)
+        return Result(process.returncode, output, errors or "")
 
     def launch(self, command: Command) -> int:
         """Start it with both streams appended to its log."""
@@ -195,7 +204,7 @@ def _popen(command: Command, stdout: int) -> "subprocess.Popen[str]":
             env=command.env,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if command.apart else subprocess.STDOUT,
             text=True,
             errors="replace",
             start_new_session=True,

@@ -112,6 +112,8 @@ class Context:
     runner: Runner
     layout: Layout
     user: User | None
+    looks_only: bool = False
+    """Whether nothing is to be changed, on this machine or in an engine."""
 
 
 class Target(Protocol):
@@ -274,6 +276,14 @@ class Renews(Protocol):
 
     def renew(self) -> None:
         """Renew what is not as it should be. Fine where all is."""
+
+
+@runtime_checkable
+class Leans(Protocol):
+    """What a target has that starts parts beside the app, which a failed deploy leaves there."""
+
+    def beside(self) -> Sequence[str]:
+        """Those that run, or are started again and again, by name."""
 
 
 @runtime_checkable

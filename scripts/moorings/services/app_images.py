@@ -2,16 +2,19 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from moorings import tree, ui
 from moorings.packages import Supply
-from moorings.services import go
+from moorings.services import base_choice, go
 from moorings.services.engine import Engine
 from moorings.services.images import Bases
 from moorings.services.jaeger_build import Build
 from moorings.sources import Sources
-from moorings.target import Context, Release
+from moorings.target import Context, Need, Release
+
+FILES = Path("deploy/docker")
 
 #: Seconds that a build may take; a cold one takes about a minute.
 BUILD = 900.0
@@ -27,8 +30,24 @@ class AppImages:
     """The last stage of the Dockerfile."""
     sources: Sources
     """What each is made of."""
-    debian: bool
-    """Whether the bases are made from Debian's packages; if not, the public ones are taken."""
+    images: str
+    """Which bases: of Debian's packages, the public ones, or those that there are."""
+    key: str = "docker.images"
+    """The setting that says so."""
+
+    def needs(self) -> list[Need]:
+        """Want an engine, and what makes the bases where they are to be made here."""
+        needs = self.engine.needs()
+        settled = all(need.there for need in needs) and not self.context.looks_only
+        return [*needs, *self._bases().needs()] if settled and self.debian else needs
+
+    @cached_property
+    def debian(self) -> bool:
+        """Whether the bases are made from Debian's packages; if not, the public ones are taken."""
+        if self.engine.runner.dry:
+            return False
+        public = base_choice.python_image(self.context.layout.root / FILES / "Dockerfile")
+        return base_choice.of_debian(self.engine, self.images, public)
 
     @property
     def _repository(self) -> str:
@@ -49,15 +68,16 @@ class AppImages:
             return
         self.sources.copy(release.version)
         context = self.sources.folder(release.version)
-        argv = ["build", "--network", "host", "--target", self.server, "--progress", "plain",
-                "--file", str(context / "deploy/docker/Dockerfile"),
+        argv = [*self.engine.build, "--network", "host", "--target", self.server,
+                "--progress", "plain",
+                "--file", str(context / FILES / "Dockerfile"),
                 "--tag", self.name(release.version),
                 "--build-arg", f"RELEASE={release.version}",
                 "--build-arg", f"COMMIT={release.commit}",
                 "--build-arg", f"APP_DIR={'service/store' if self.sources.sample else 'app'}",
                 *self._epoch(release), *self._base(), *more]  # fmt: skip
-        with ui.working("Building the image"), self._bases().secrets() as secrets:
-            self.engine.do(*argv, *secrets, str(context), timeout=BUILD)
+        with ui.working("Building the image"):
+            self.engine.do(*argv, *self._bases().secrets(), str(context), timeout=BUILD)
         ui.good(f"built {self.name(release.version)}")
 
     def _epoch(self, release: Release) -> list[str]:
@@ -78,12 +98,11 @@ class AppImages:
         cache = go.cache(os.environ.get("XDG_CACHE_HOME", ""), Path.home())
         recipe = layout.root / "deploy" / "parts" / "jaeger" / "build"
         supply = Supply(self.context.runner, layout.state, yes=True)
-        return Bases(self.engine, supply, Build(recipe, cache, self.context.runner))
+        return Bases(self.engine, supply, Build(recipe, cache, self.context.runner), self.key)
 
     def bases(self) -> dict[str, str]:
         """Return the images below all others by their variable, making those that are missing."""
-        wanted = self.debian and not self.engine.runner.dry
-        return self._bases().make() if wanted else {}
+        return self._bases().make() if self.debian else {}
 
     def built(self) -> set[str]:
         """Return the versions whose image the engine has."""

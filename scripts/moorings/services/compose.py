@@ -1,5 +1,6 @@
 """The Compose project of one deployment: its variables, its containers, its commands."""
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -53,15 +54,14 @@ class Project:
 
     @property
     def gateway(self) -> Path:
-        """File of what the gateway is told beyond the repository's own files."""
-        return self.home / "gateway.conf"
+        """Folder of the gateway's files: those of the checkout may change at any time."""
+        return self.home / "gateway"
 
     def prepare(self) -> None:
         """Make its folder, and its secrets at first use."""
         if self.engine.runner.dry:
             return
         self.flags.mkdir(parents=True, exist_ok=True)
-        self.gateway.touch()
         make = str(self.engine.layout.root / FILES / "secrets.sh")
         self.engine.runner.run([make, str(self.home / "secrets")], timeout=10, quiet=True)
 
@@ -94,14 +94,14 @@ class Project:
         said = self.engine.ask(*self._argv, "config", "--format", "json", hidden=given)
         if said.status != 0:
             raise CommandError("Compose refuses its files", log=said.output)
-        # Warnings may stand before it.
-        found: dict[str, Any] = json.loads(said.output[said.output.find("{") :])["services"]
+        found: dict[str, Any] = json.loads(said.output)["services"]
         return found
 
     def _ended(self) -> str:
         """Return the newest log lines of what ails, as the client names no cause."""
         ids = [one.id for one in self.containers() if one.ails]
-        return "".join(self.engine.ask("logs", "--tail", "10", one).output for one in ids)
+        argv = ("logs", "--tail", "10")
+        return "".join(self.engine.ask(*argv, one, both=True).output for one in ids)
 
     @property
     def _file(self) -> Path:
@@ -119,12 +119,19 @@ class Project:
         own = {
             "SECRETS": str(self.home / "secrets"),
             "FLAGS": str(self.flags),
-            "GATEWAY_CONF": str(self.gateway),
+            "GATEWAY_FILES": str(self.gateway),
+            "GATEWAY_CONF": str(self.gateway / "local.conf"),
+            "JAEGER_FILES": digest(*self._of_jaeger()),
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }
         for colour in COLOURS:
             own |= self.variables(colour)
         return own
+
+    def _of_jaeger(self) -> list[str]:
+        folder = self.engine.layout.root / "deploy" / "parts" / "jaeger"
+        files = [folder / name for name in ("jaeger.yaml", "badger.yaml")]
+        return [file.read_text() for file in files if file.exists()]
 
     def variables(self, colour: str) -> dict[str, str]:
         """Return the variables of a colour as it was started last."""
@@ -146,17 +153,26 @@ class Project:
         (self.home / f"{colour}.json").write_text(json.dumps(kept))
 
     def containers(self) -> list[Container]:
-        """Return all of the project's, running or not; none where no engine answers."""
+        """Return all of the project's, running or not; none where none was ever made here.
+
+        :raises NeedError: where some were made and no engine answers: they may run all the same.
+        """
         mine = f"label=com.docker.compose.project={self.name}"
-        ids = self.engine.ask("ps", "--all", "--quiet", "--no-trunc", "--filter", mine)
-        if ids.status != 0 or not ids.output.split():
+        argv = ("ps", "--all", "--quiet", "--no-trunc", "--filter", mine)
+        asked = self.engine.require if self.home.exists() else self._asked
+        ids = asked(*argv).split()
+        if not ids:
             return []
-        said = self.engine.ask("inspect", *ids.output.split())
-        try:
-            return [Container(raw) for raw in json.loads(said.output)]
-        except ValueError:
-            # One that went between the two questions; the next question finds the rest.
-            return []
+        said = self.engine.ask("inspect", *ids)
+        # One may go between the two questions; the others are told all the same.
+        if said.status != 0 and "no such object" not in said.output.lower():
+            raise self.engine.silence(said, "inspect")
+        found, _ = json.JSONDecoder().raw_decode(said.output.lstrip())
+        return [Container(raw) for raw in found]
+
+    def _asked(self, *words: str) -> str:
+        said = self.engine.ask(*words)
+        return said.output if said.status == 0 else ""
 
     def find(self, service: str) -> Container | None:
         """Return the container of a service, where there is one."""
@@ -195,6 +211,11 @@ class Project:
     def idle(self) -> str:
         """The other one."""
         return BLUE if self.live == GREEN else GREEN
+
+
+def digest(*parts: str) -> str:
+    """Return twelve digits that tell contents apart."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def _lines(variables: Mapping[str, str]) -> str:

@@ -1,10 +1,12 @@
 """PostgreSQL of a Compose project, past the app: its rows, its process, its restart."""
 
+import json
 from dataclasses import dataclass
 
 from moorings.errors import CommandError
 from moorings.services.compose import BEYOND, Project
 from moorings.services.containers import Container
+from moorings.target import Need
 
 #: What separates two values of a row; no text of the sample has it.
 BETWEEN = "\x1f"
@@ -49,3 +51,24 @@ class ComposeDatabase:
         if found is None or not found.runs:
             raise CommandError("the container of PostgreSQL does not run", hint="see its log")
         return found
+
+
+def place(project: Project, wanted: str) -> Need:
+    """Want PostgreSQL's data to be where the settings have it: nothing moves them by itself.
+
+    :param wanted: a folder of this host; empty: a volume of the engine.
+    """
+    name = f"{project.name}_orders"
+    said = project.engine.ask("volume", "inspect", "--format", "{{json .Options}}", name)
+    if said.status != 0:
+        # There are none yet.
+        return Need("", True, "")
+    now = (json.loads(said.output) or {}).get("device", "")
+    what = f"PostgreSQL's data are in {_named(now)}, and docker.data says {_named(wanted)}"
+    how = ("set docker.data as it was; or dump them there, ./moor down docker --volumes, deploy, "
+           "and restore them")  # fmt: skip
+    return Need(what, now == wanted, how)
+
+
+def _named(folder: str) -> str:
+    return folder or "a volume of the engine"

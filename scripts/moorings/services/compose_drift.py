@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moorings.services.compose import Project
-from moorings.services.containers import Container
+from moorings.services.containers import FILES, Container
 
 Wanted = Mapping[str, Any]
 
@@ -20,19 +20,36 @@ def changes(project: Project) -> dict[str, list[str]]:
     running = {one.service: one for one in project.containers() if one.runs}
     asked = [name for name in (*COSTLY, *CHEAP) if name in running]
     wanted = project.wanted() if asked else {}
-    found = {name: differences(running[name], wanted[name]) for name in asked if name in wanted}
+    found = {
+        name: differences(running[name], wanted[name], _id(project, wanted[name]))
+        for name in asked if name in wanted
+    }  # fmt: skip
     return {name: why for name, why in found.items() if why}
 
 
-def differences(container: Container, wanted: Wanted) -> list[str]:
-    """Return what of a container is not as it would be made now."""
+def _id(project: Project, wanted: Wanted) -> str:
+    """Return what the engine has under the name of an image now; empty: nothing yet."""
+    argv = ("image", "inspect", "--format", "{{.Id}}", str(wanted["image"]))
+    said = project.engine.ask(*argv)
+    return said.output.strip() if said.status == 0 else ""
+
+
+def differences(container: Container, wanted: Wanted, image_id: str = "") -> list[str]:
+    """Return what of a container is not as it would be made now.
+
+    :param image_id: the image that now has the name; empty: the name alone counts.
+    """
     image = str(wanted["image"])
     other = [f"image {container.image} -> {image}"] if container.image != image else []
+    if not other and image_id and container.image_id != image_id:
+        other = [f"another image {image}"]
     pairs = {
         "command": (container.command, wanted.get("command") or container.command),
         "environment": (_env(wanted).items() - container.env.items(), set()),
         "published ports": (set(container.all_published()), _ports(wanted)),
         "memory": (container.memory, _memory(wanted) or container.memory),
+        "mounted files": (container.binds, _binds(wanted)),
+        "contents of its files": (container.files, (wanted.get("labels") or {}).get(FILES, "")),
     }
     return [*other, *(name for name, (is_now, shall_be) in pairs.items() if is_now != shall_be)]
 
@@ -44,6 +61,11 @@ def _env(wanted: Wanted) -> dict[str, str]:
 def _ports(wanted: Wanted) -> set[str]:
     hosts = [(one.get("host_ip", "0.0.0.0"), one["published"]) for one in wanted.get("ports") or ()]
     return {f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts}
+
+
+def _binds(wanted: Wanted) -> set[tuple[str, str]]:
+    found = wanted.get("volumes") or ()
+    return {(one["source"], one["target"]) for one in found if one["type"] == "bind"}
 
 
 def _memory(wanted: Wanted) -> int:

@@ -1,22 +1,28 @@
 """The gateway of a Compose project: it is told by files, and its container stays."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import gateway_files, guarded, probe, ui
-from moorings.errors import CommandError
+from moorings import addresses, gateway_files, guarded, ports, probe, ui
+from moorings.errors import CommandError, NotReadyError
 from moorings.gateway_files import Behind
 from moorings.live import MARGIN
 from moorings.services import containers
 from moorings.services.compose import BEYOND, GREEN, Project
 from moorings.services.containers import Container
 from moorings.settings import Server
+from moorings.target import Endpoints
 
 #: Where it listens in its container, by compose.yaml: for clients, and for operators.
-PUBLIC, INNER = 8080, 8081
+OUTER, INNER = 8080, 8081
 
 FLAGS = Path("/flags")
+
+#: Its files in the checkout; in a deployment they are texts by their names.
+FILES = Path("deploy/parts/nginx")
+Files = Mapping[str, str]
 
 #: What a worker of nginx calls itself; one that ends adds to it.
 WORKER = "nginx: worker process"
@@ -39,9 +45,13 @@ BEHIND = Behind(
 )
 
 
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
 def configuration(server: Server) -> str:
     """Return its local.conf."""
-    return gateway_files.local(BEHIND, server, str(PUBLIC), INNER, FLAGS / "drain")
+    return gateway_files.local(BEHIND, server, str(OUTER), INNER, FLAGS / "drain")
 
 
 @dataclass(frozen=True)
@@ -51,28 +61,45 @@ class ComposeGateway:
     project: Project
     server: Server
 
+    def prepare(self) -> None:
+        """Write its files, where it has none yet; those that it has change by `put` alone."""
+        if not (self.project.gateway / "nginx.conf").exists():
+            self.write(self.wanted())
+
     def put(self) -> None:
-        """See that it runs, with the configuration that the settings mean."""
+        """See that it runs, with the files of the checkout and what the settings mean."""
         if self.project.engine.runner.dry:
             return
-        wanted, before = configuration(self.server), self.project.gateway.read_text()
-        found = self.project.find("gateway")
+        wanted, found = self.wanted(), self.project.find("gateway")
+        before = {name: _text(self.project.gateway / name) for name in wanted}
         if found is None or not found.runs:
-            self.project.gateway.write_text(wanted)
+            self.write(wanted)
             self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
         elif wanted != before:
             self._take_in(found, wanted, before)
 
-    def _take_in(self, container: Container, wanted: str, before: str) -> None:
-        # Written in place: the container has this very file.
-        self.project.gateway.write_text(wanted)
+    def wanted(self) -> Files:
+        """Return its files as they are to be."""
+        folder = self.project.engine.layout.root / FILES
+        files = {file.name: file.read_text() for file in folder.glob("*.conf")}
+        return files | {"local.conf": configuration(self.server)}
+
+    def write(self, files: Files) -> None:
+        """Write its files, which it takes in when it is told."""
+        self.project.gateway.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            # In place: the container has this very file.
+            (self.project.gateway / name).write_text(text)
+
+    def _take_in(self, container: Container, wanted: Files, before: Files) -> None:
+        self.write(wanted)
         engine, same = self.project.engine, ("-p", "/run/gateway", "-c", "/etc/gateway/nginx.conf")
         try:
             engine.do(
                 "exec", container.id, "nginx", *same, "-e", "stderr", "-t", "-q", timeout=BEYOND
             )
         except CommandError:
-            self.project.gateway.write_text(before)
+            self.write(before)
             raise
         with ui.working("Announcing the gateway's other configuration"):
             self._announced(container)
@@ -105,6 +132,44 @@ class ComposeGateway:
         """Return those of its processes that take connections."""
         found = containers.processes(self.project.engine, container)
         return {one.pid for one in found if one.command.strip() == WORKER}
+
+    def ports(self) -> dict[str, str]:
+        """Return its address and ports: those that it has, where it runs."""
+        found, server = self.project.find("gateway"), self.server
+        public, inner = (found.published(at) for at in (OUTER, INNER)) if found else ("", "")
+        free = ports.free(server.host) if not server.port else server.port
+        port = public.rpartition(":")[2] if public and not server.port else str(free)
+        second = inner.rpartition(":")[2] or str(ports.free("127.0.0.1"))
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        return {"HOST": host, "PORT": port, "INNER_PORT": second}
+
+    def endpoints(self) -> Endpoints:
+        """Return where it answers, if it runs."""
+        found = self.project.find("gateway")
+        if found is None or not found.runs:
+            return Endpoints("")
+        closed = (self.project.flags / "maintenance").exists()
+        inner = f"http://{found.published(INNER)}"
+        return Endpoints(addresses.url(found.published(OUTER)), inner, closed)
+
+    def maintain(self, on: bool) -> None:
+        """Let it answer for the app, or no longer."""
+        flag = self.project.flags / "maintenance"
+        flag.touch() if on else flag.unlink(missing_ok=True)
+
+    def drained(self, colour: str) -> None:
+        """Wait until a colour that clients do not reach has taken what was sent to it."""
+        # The gateway may have looked at the flag just before it moved.
+        quiet = time.monotonic() + MARGIN
+        try:
+            probe.until(
+                lambda: True if time.monotonic() > quiet and self.quiet(colour) else None,
+                what="the old release to answer what waits for it",
+                timeout=self.server.grace + MARGIN,
+            )
+        except NotReadyError as problem:
+            # It had the time that a request may take: it hangs, and is to go all the same.
+            ui.warn(f"{problem.fact}; it is stopped")
 
     def quiet(self, colour: str) -> bool:
         """Tell whether nobody waits for a colour: one that stops might leave them there."""

@@ -60,7 +60,7 @@ class Inside(Jaeger):
         """Return its newest log lines."""
         found = self.project.find("jaeger")
         argv = ("logs", "--tail", str(lines))
-        return self.project.engine.ask(*argv, found.id).output if found else ""
+        return self.project.engine.ask(*argv, found.id, both=True).output if found else ""
 
     def stop(self, volumes: bool = False) -> None:
         """Leave it to the project, whose containers go together."""

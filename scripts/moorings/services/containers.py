@@ -12,6 +12,10 @@ from moorings.target import Instance, Release
 COLUMNS = "pid,ppid,uid,rss,args"
 
 
+#: A label with the digest of its files, and where Compose mounts secrets.
+FILES, SECRETS = "moorings.files", "/run/secrets/"
+
+
 @dataclass(frozen=True)
 class Container:
     """One container of the project, as the engine describes it."""
@@ -35,6 +39,12 @@ class Container:
         return bool(state["Running"]) and not state.get("Restarting")
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it runs, or is just being started anew."""
+        state = self.raw["State"]
+        return bool(state["Running"] or state.get("Restarting"))
+
+    @property
     def ails(self) -> bool:
         """Whether it has ended, is started again and again, or does not answer as it should."""
         health = (self.raw["State"].get("Health") or {}).get("Status", "")
@@ -56,6 +66,11 @@ class Container:
         return str(self.raw["Config"]["Image"])
 
     @property
+    def image_id(self) -> str:
+        """That image by its digest: another one may have the name by now."""
+        return str(self.raw["Image"])
+
+    @property
     def command(self) -> list[str]:
         """The words with which it was started."""
         return [str(word) for word in self.raw["Config"]["Cmd"] or ()]
@@ -70,6 +85,18 @@ class Container:
     def memory(self) -> int:
         """Bytes that it may have; 0: all."""
         return int(self.raw["HostConfig"]["Memory"])
+
+    @property
+    def binds(self) -> set[tuple[str, str]]:
+        """What of this host it has: the path here, and in it. Secrets have a place of their own."""
+        mounts = [one for one in self.raw.get("Mounts") or () if one["Type"] == "bind"]
+        pairs = {(str(one["Source"]), str(one["Destination"])) for one in mounts}
+        return {pair for pair in pairs if not pair[1].startswith(SECRETS)}
+
+    @property
+    def files(self) -> str:
+        """The digest of the files that it has read, where it reads them once."""
+        return str(self._labels.get(FILES, ""))
 
     @property
     def release(self) -> Release | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -65,10 +66,15 @@ class Engine:
         own = not self.env.get("DOCKER_HOST") and self.socket.exists()
         return {**self.env, "DOCKER_HOST": f"unix://{self.socket}"} if own else dict(self.env)
 
-    def ask(self, *words: str, timeout: float = ASK, hidden: Collection[str] = ()) -> Result:
+    def ask(
+        self, *words: str, timeout: float = ASK, hidden: Collection[str] = (), both: bool = False
+    ) -> Result:
         """Run a command of the client that only looks; a failure is a status, not an error.
 
+        Its warnings are no part of an answer; where it fails, what it says of that is.
+
         :param hidden: variables of the operator's environment that mean something else there.
+        :param both: both streams are the answer, as of a container's log.
         """
         argv = ["docker", *words]
         if not packages.find("docker"):
@@ -77,9 +83,31 @@ class Engine:
         # It only looks, so a dry run asks too.
         runner = LocalRunner() if self.runner.dry else self.runner
         try:
-            return runner.run(argv, timeout=timeout, env=env, quiet=True, check=False)
+            said = runner.run(
+                argv, timeout=timeout, env=env, quiet=True, check=False, apart=not both
+            )
         except MoorError as problem:
             return Result(124, problem.fact)
+        return Result(said.status, said.output + (said.errors if said.status != 0 else ""))
+
+    def require(self, *words: str) -> str:
+        """Return the answer to a question of which a silence is no answer.
+
+        :raises NeedError: where no engine answers, and why.
+        :raises CommandError: where it answers other questions.
+        """
+        said = self.ask(*words)
+        if said.status != 0:
+            raise self.silence(said, words[0])
+        return said.output
+
+    def silence(self, said: Result, word: str) -> MoorError:
+        """Return why a question of the client was not answered."""
+        need = self._engine()
+        if not need.there:
+            return NeedError(need.what, hint=need.how)
+        fact = f"the engine does not answer `docker {word}`"
+        return CommandError(fact, log=said.output.strip(), hint="see the engine's log")
 
     def do(self, *words: str, timeout: float, hidden: Collection[str] = ()) -> Result:
         """Run a command of the client, printed so that it can be repeated by hand.
@@ -92,6 +120,17 @@ class Engine:
             return self.runner.run(["docker", *words], timeout=timeout, env=env)
         except CommandError as problem:
             raise refusals.explained(problem) from None
+
+    @property
+    def build(self) -> list[str]:
+        """The words that build an image into this engine.
+
+        `docker build` of Debian's client is the builder of old, which knows no mounts and no
+        secrets; and a builder that the operator has chosen may not see the engine's images.
+        """
+        said = self.ask("context", "inspect", "--format", "{{.Name}}")
+        name = said.output.strip() if said.status == 0 else ""
+        return ["buildx", "build", "--builder", name or "default", "--load"]
 
     def _without(self, hidden: Collection[str]) -> dict[str, str]:
         return {name: value for name, value in self.environment.items() if name not in hidden}
@@ -108,6 +147,15 @@ class Engine:
     def plugins(self) -> list[Need]:
         """Want both plug-ins of the client."""
         return [self._plugin(one) for one in ("compose", "buildx")]
+
+    def near(self) -> Need:
+        """Want an engine whose containers this host reaches at their own addresses."""
+        options = self.ask("info", "--format", "{{.SecurityOptions}}").output
+        gateways = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+        bridge = self.ask("network", "inspect", "bridge", "--format", gateways)
+        here = {one.address for found in psutil.net_if_addrs().values() for one in found}
+        addresses = bridge.output.split() if bridge.status == 0 else []
+        return reached(options, addresses, here, self.environment.get("DOCKER_HOST", ""))
 
     def _engine(self) -> Need:
         said = self.ask("version", "--format", "{{.Server.Version}}")
@@ -138,7 +186,7 @@ def refused(said: str, host: str = "") -> tuple[str, bool, str]:
     :param host: where the operator has it, if he says so.
     """
     if "permission denied" in said.lower():
-        how = "join the group docker (usermod -aG docker NAME, log in anew), or use rootless Docker"
+        how = "join the group docker: usermod -aG docker NAME, then log in anew"
         return "this user may not use the socket of Docker", False, how
     if "is not installed" in said:
         return ABSENT, False, HOW
@@ -147,6 +195,25 @@ def refused(said: str, host: str = "") -> tuple[str, bool, str]:
     if host:
         return f"no Docker engine answers at DOCKER_HOST={host}", False, "start it, or unset that"
     return STOPPED, False, f"start it (systemctl start docker), or {HOW}"
+
+
+def reached(options: str, gateways: Sequence[str], here: Collection[str], host: str) -> Need:
+    """Judge whether this host reaches containers at their addresses.
+
+    :param gateways: those of the engine's own bridge, which are addresses of the engine's host.
+    :param here: the addresses of this host.
+    """
+    place = urlsplit(host)
+    why = ""
+    if "name=rootless" in options:
+        why = "it is rootless"
+    elif place.scheme in ("tcp", "ssh") and place.hostname not in ("localhost", "127.0.0.1", "::1"):
+        why = f"it is at {host}"
+    elif gateways and not set(gateways) & set(here):
+        why = "it is in a virtual machine, or moor in a container"
+    what = f"this host does not reach the containers of the Docker engine: {why}"
+    how = "use an engine that root runs on this host, and moor beside it: a deploy proves there"
+    return Need(what if why else "its containers are reached", not why, how)
 
 
 def bring_up(engine: Engine) -> None:

@@ -8,16 +8,17 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from moorings import packages, ui
-from moorings.errors import BuildError, CommandError
+from moorings import packages, ui, users
+from moorings.errors import BuildError, CommandError, NeedError
 from moorings.packages import Supply
+from moorings.services import compose
 from moorings.services.engine import Engine, machine_sources
 from moorings.services.jaeger_build import Build
+from moorings.target import Need
 
 #: Which Debian, and what the smallest of it gets beside: Python, as the public Python image has it.
 SUITE, INCLUDED = "bookworm", ("python3", "python3-venv", "ca-certificates")
@@ -44,6 +45,21 @@ class Bases:
     engine: Engine
     supply: Supply
     jaeger: Build
+    key: str
+    """The setting by which the public images are taken instead."""
+
+    def needs(self) -> list[Need]:
+        """Want what makes the first of them, unless that is there."""
+        if self._has(self._first):
+            return []
+        instead = f'{self.key} = "public" takes the public images, where the engine reaches them'
+        if not (users.is_root() and packages.find("apt-get")):
+            what = "base images are made from Debian's packages by root, on Debian"
+            return [Need(what, False, instead)]
+        if not self._mirror:
+            return [Need(f"this machine has no source of Debian {SUITE}", False, instead)]
+        need = packages.need("debootstrap", "debootstrap")
+        return [need if need.there else replace(need, how=f"{need.how}; or {instead}")]
 
     @property
     def files(self) -> Path:
@@ -61,7 +77,7 @@ class Bases:
             postgres = self._image("postgres", base)
             jaeger = self._jaeger(base)
         except CommandError as problem:
-            hint = "mend what is named above, then try again: what was made is kept"
+            hint = problem.hint or "mend what is named above, then try again: what was made is kept"
             raise BuildError(problem.fact, log=problem.log, hint=hint) from None
         return {"BASE_IMAGE": base, "NGINX_IMAGE": nginx, "POSTGRES_IMAGE": postgres,
                 "JAEGER_IMAGE": jaeger}  # fmt: skip
@@ -73,12 +89,23 @@ class Bases:
             raise CommandError(fact, log=said.output.strip(), hint="./moor docker up")
         return said.status == 0
 
+    @property
+    def _first(self) -> str:
+        return f"moorings/debian:{SUITE}-{digest(SUITE, *INCLUDED, *LEFT_OUT)}"
+
+    @property
+    def _mirror(self) -> str:
+        """Where this machine has that Debian from; empty where it has another."""
+        return next((place for place, suite in self._sources() if suite == SUITE), "")
+
     def _debian(self) -> str:
-        image = f"moorings/debian:{SUITE}-{digest(SUITE, *INCLUDED, *LEFT_OUT)}"
+        image = self._first
         if self._has(image):
             return image
-        if not packages.find("debootstrap"):
-            self.supply.get(["debootstrap"])
+        for need in self.needs():
+            # A deploy has asked before it began.
+            if not need.there and not self.supply(need):
+                raise NeedError(need.what, hint=need.how)
         title = "Making a base image from Debian's packages (once, about a minute)"
         with tempfile.TemporaryDirectory(prefix="moorings-debian-") as name, ui.working(title):
             self._bootstrap(Path(name), image)
@@ -87,10 +114,9 @@ class Bases:
 
     def _bootstrap(self, folder: Path, image: str) -> None:
         run = self.engine.runner.run
-        mirror = next(place for place, suite in self._sources() if suite == SUITE)
         root, archive = folder / "root", folder / "root.tar"
         argv = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}",
-                SUITE, str(root), mirror]  # fmt: skip
+                SUITE, str(root), self._mirror]  # fmt: skip
         # The command names the machine's mirror: it is for this machine alone, and not printed.
         run(argv, timeout=DEADLINE, log=folder / "log", quiet=True)
         out = [f"--exclude={pattern}" for pattern in LEFT_OUT]
@@ -104,24 +130,24 @@ class Bases:
         pairs = [line.split() for line in lines]
         return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
 
-    @contextmanager
-    def secrets(self) -> Iterator[list[str]]:
-        """Lend a build what this machine reaches packages by; it is in no layer of the image."""
-        with tempfile.TemporaryDirectory(prefix="moorings-build-") as name:
-            pairs = dict.fromkeys(self._sources())
-            lent = {
-                "sources": "".join(f"deb {place} {suite} main\n" for place, suite in pairs),
-                "apt": self._said("apt-config", "dump", "Acquire"),
-                "pip": pip_settings(self._said(sys.executable, "-m", "pip", "config", "list")),
-            }
+    def secrets(self) -> list[str]:
+        """Lend a build what this machine reaches packages by; it is in no layer of the image.
+
+        The files stay, for nobody else to read, so that what is printed can be repeated by hand.
+        """
+        pairs = dict.fromkeys(self._sources())
+        lent = {
+            "sources": "".join(f"deb {place} {suite} main\n" for place, suite in pairs),
+            "apt": self._said("apt-config", "dump", "Acquire"),
+            "pip": pip_settings(self._said(sys.executable, "-m", "pip", "config", "list")),
+        }
+        folder = self.engine.layout.home / "lent"
+        if not self.engine.runner.dry:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for part, text in lent.items():
-                Path(name, part).write_text(text)
-            files = {part: str(Path(name, part)) for part in lent} | authorities(os.environ)
-            yield [
-                word
-                for part, file in files.items()
-                for word in ("--secret", f"id={part},src={file}")
-            ]
+                (folder / part).write_text(text)
+        files = {part: str(folder / part) for part in lent} | authorities(os.environ)
+        return [word for one in files.items() for word in ("--secret", "id={},src={}".format(*one))]
 
     def _said(self, *argv: str) -> str:
         return self.engine.runner.run(argv, timeout=60, quiet=True).output
@@ -133,14 +159,16 @@ class Bases:
         if self._has(image):
             return image
         title = f"Making the image of {name} from Debian's packages (once)"
-        with ui.working(title), self.secrets() as lent:
-            self._build(recipe, image, self.files, ["--build-arg", f"BASE={base}", *lent])
+        with ui.working(title):
+            more = ["--build-arg", f"BASE={base}", *self.secrets()]
+            self._build(recipe, image, self.files, more)
         ui.good(f"made {image}")
         return image
 
     def _build(self, recipe: Path, image: str, context: Path, more: Sequence[str]) -> None:
-        argv = ["build", "--network", "host", "--file", str(recipe), "--tag", image, *more]
-        self.engine.do(*argv, "--progress", "plain", str(context), timeout=DEADLINE)
+        argv = [*self.engine.build, "--network", "host", "--progress", "plain"]
+        which = ["--file", str(recipe), "--tag", image, *more]
+        self.engine.do(*argv, *which, str(context), timeout=DEADLINE)
 
     def _jaeger(self, base: str) -> str:
         recipe = self.files / "jaeger.Dockerfile"
@@ -170,5 +198,4 @@ def authorities(env: Mapping[str, str]) -> dict[str, str]:
 
 def digest(*parts: str) -> str:
     """Return twelve digits that tell contents, and machines' kinds, apart."""
-    text = "\0".join([platform.machine(), *parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return compose.digest(platform.machine(), *parts)

@@ -43,7 +43,12 @@ REFUSALS = (
         "put the folder back as it was; ./moor down docker --volumes gives both up, and the orders",
     ),
     Refusal(
-        r"network (?P<name>\S+) (?:declared as external, but could not be found|not found)",
+        r"network (?P<name>\S+) declared as external, but could not be found",
+        "there is no network {name}",
+        "docker network ls lists those that there are; docker.network names one",
+    ),
+    Refusal(
+        r"network (?P<name>\S+) not found",
         "the network {name} is gone",
         "./moor down docker removes what is left of it and keeps the data; then deploy",
     ),

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import click
 
-from moorings import addresses, deployment, lifecycle, ports, probe, server_lines, service, ui
-from moorings.errors import MoorError, NotReadyError
-from moorings.live import MARGIN
+from moorings import addresses, deployment, lifecycle, probe, server_lines, service, ui
+from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
-from moorings.services import app_env, compose_drift, compose_shown, containers
+from moorings.services import app_env, compose_database, compose_drift, compose_shown, containers
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
-from moorings.services.compose import FILES, GREEN, START, Project
+from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
+from moorings.services.compose import COLOURS, FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
-from moorings.services.compose_gateway import INNER, PUBLIC, ComposeGateway
+from moorings.services.compose_gateway import ComposeGateway
 from moorings.services.compose_jaeger import of_project
 from moorings.services.containers import Container
 from moorings.services.engine import Engine
@@ -35,9 +35,15 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Where a container of the app listens, by compose.yaml.
 APP_PORT = 8000
 
-#: The parts of the checkout of which an image is made.
+#: The parts of the checkout of which an image is made, and the gateway's files.
 PARTS = ("service/runtime", "service/requirements", "deploy/docker",
-         "deploy/gunicorn", "deploy/uwsgi", "deploy/apache")  # fmt: skip
+         "deploy/gunicorn", "deploy/uwsgi", "deploy/apache", "deploy/parts/nginx")  # fmt: skip
+
+#: The variables of compose.yaml by which an operator names images of his own.
+IMAGES = ("NGINX_IMAGE", "POSTGRES_IMAGE", "JAEGER_IMAGE")
+
+#: Seconds that the public images may take to come, about 250 MB.
+PULL = 1800.0
 
 #: Seconds beyond its grace period that a container may take to send its last spans, and to end.
 LAST = 6.0
@@ -55,9 +61,10 @@ class Options:
         choices=("gunicorn", "uwsgi", "apache"),
     )
     images: str = option(
-        "debian",
-        "base images: debian makes them from Debian's packages, public takes the public ones",
-        choices=("debian", "public"),
+        AUTO,
+        "base images: debian makes them from Debian's packages, public takes the public ones, "
+        "auto the public ones where a registry answers, else Debian's",
+        choices=(AUTO, DEBIAN, PUBLIC),
     )
     network: str = option(
         "", "one more network of the engine for the app, as one with a collector of yours"
@@ -101,8 +108,9 @@ class Docker:
         self.project = Project(self.engine, self._variables, self._layers())
         self.gateway = ComposeGateway(self.project, self.server)
         self.sources = Sources(context, PARTS)
-        debian = self.options.images == "debian"
-        self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
+        self.images = AppImages(
+            context, self.engine, self.options.server, self.sources, self.options.images
+        )
 
     def _layers(self) -> list[Path]:
         """Return the files over compose.yaml: the repository's own, then the operator's."""
@@ -117,8 +125,8 @@ class Docker:
 
     @property
     def longest_stop(self) -> float:
-        """Return the grace period."""
-        return float(self.server.grace)
+        """Return the grace period, and what the app then takes for its last spans."""
+        return self.server.grace + LAST
 
     @property
     def column(self) -> str:
@@ -126,11 +134,16 @@ class Docker:
         return f"{self.name}-{self.options.server}"
 
     def needs(self) -> list[Need]:
-        """Want an engine with its plug-ins, and the gateway's address."""
-        needs = self.engine.needs()
+        """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
+        needs = self.images.needs()
+        if needs[0].there:
+            needs += [self.engine.near(), self._place()]
         if needs[0].there and self.project.find("gateway") is None and self.server.port:
             needs.append(addresses.need(addresses.wanted(self.server)))
         return needs
+
+    def _place(self) -> Need:
+        return compose_database.place(self.project, self.options.data)
 
     def version(self) -> Release:
         """Name the version by what the image is made of, and its server."""
@@ -143,9 +156,15 @@ class Docker:
         self.images.build(release)
 
     def _based(self) -> None:
-        """Make the images below all others, once; they do not change meanwhile."""
+        """Make the images below all others, once, but for those that the operator names."""
         if not self._has_bases:
-            self._variables.update(self.images.bases())
+            named = {name: image for name in IMAGES if (image := self.engine.env.get(name))}
+            self._variables.update(self.images.bases() | named)
+            if not self.images.debian and not self.context.runner.dry:
+                self.project.prepare()
+                self.project.do(
+                    "pull", "--policy", "missing", "gateway", *self._leans_on, timeout=PULL
+                )
             self._has_bases = True
 
     def built(self) -> set[str]:
@@ -165,7 +184,15 @@ class Docker:
         self._once(release, service.words(command), 600)
 
     def accepts(self, release: Release) -> None:
-        """Ask the app's READY once, in a container of the release."""
+        """Ask the app's READY once, in a container of the release, where its server is the one set.
+
+        :raises MoorError: where it is not: the app's environment would be another server's.
+        """
+        server = release.version.rpartition("-")[2]
+        if server != self.options.server:
+            fact = f"its server is {server}, docker.server is {self.options.server}"
+            hint = f"./moor rollback docker {release.version} --server {server}"
+            raise MoorError(fact, hint=hint)
         most = self.server.boot_timeout
         self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
 
@@ -180,7 +207,11 @@ class Docker:
 
     def lean(self) -> None:
         """Start what the app leans on, unless it runs."""
-        self.bring_up("postgres", *([] if self._told else ["jaeger"]))
+        self.bring_up(*self._leans_on)
+
+    @property
+    def _leans_on(self) -> list[str]:
+        return ["postgres", *([] if self._told else ["jaeger"])]
 
     def bring_up(self, *services: str) -> None:
         """Start services that no deploy replaces, unless they run, and wait until they answer.
@@ -189,10 +220,10 @@ class Docker:
         """
         if not self.context.runner.dry:
             supply = Supply(self.context.runner, self.context.layout.state)
-            lifecycle.require(self.engine.needs(), supply)
+            lifecycle.require(self.images.needs(), supply)
         self.project.prepare()
         self._based()
-        self._variables.update(self._ports())
+        self._variables.update(self.gateway.ports())
         self.project.do("up", "--detach", "--no-build", "--no-recreate", "--wait", *services)
 
     def interrupts(self) -> list[str]:
@@ -204,7 +235,11 @@ class Docker:
 
     def renew(self) -> None:
         """Make anew what of the project's other containers is not as it would be made now."""
-        for name, why in self._changes().items():
+        changes = self._changes()
+        if changes:
+            self.project.prepare()
+            self.gateway.prepare()
+        for name, why in changes.items():
             with ui.working(f"Making {name} anew: {', '.join(why)}"):
                 argv = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--wait")
                 self.project.do(*argv, name)
@@ -213,8 +248,9 @@ class Docker:
     def _changes(self) -> dict[str, list[str]]:
         if self.context.runner.dry or not self.project.containers():
             return {}
+        lifecycle.require([self._place()])
         self._based()
-        self._variables.update(self._ports())
+        self._variables.update(self.gateway.ports())
         return compose_drift.changes(self.project)
 
     @property
@@ -222,16 +258,6 @@ class Docker:
         """Whether the settings name a Jaeger or a collector that is there already."""
         jaeger = self.context.settings.jaeger
         return bool(jaeger.endpoint or jaeger.url)
-
-    def _ports(self) -> dict[str, str]:
-        """Return the gateway's address and ports: those that it has, where it runs."""
-        found = self.project.find("gateway")
-        public, inner = (found.published(at) for at in (PUBLIC, INNER)) if found else ("", "")
-        free = ports.free(self.server.host) if not self.server.port else self.server.port
-        port = public.rpartition(":")[2] if public and not self.server.port else str(free)
-        second = inner.rpartition(":")[2] or str(ports.free("127.0.0.1"))
-        host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        return {"HOST": host, "PORT": port, "INNER_PORT": second}
 
     def start(self, release: Release) -> None:
         """Start the idle colour: nobody is sent there yet."""
@@ -264,7 +290,7 @@ class Docker:
         if self.context.runner.dry:
             return
         flag, colour = self.project.flags / GREEN, self.project.idle
-        before = flag.exists()
+        before, unknown = flag.exists(), self.live() is None
         try:
             self.gateway.put()
             flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
@@ -272,6 +298,9 @@ class Docker:
         except BaseException:
             flag.touch() if before else flag.unlink(missing_ok=True)
             raise
+        if unknown:
+            # Without its gateway the old colour counts for none, and no deploy retires it.
+            self.retire(release)
 
     def retire(self, release: Release) -> None:
         """Stop the colour that clients do not reach, once it has answered what was sent to it."""
@@ -279,22 +308,9 @@ class Docker:
         if self.project.find(idle) is None:
             return
         with ui.working("Draining"):
-            self._drained(idle)
+            self.gateway.drained(idle)
             self.project.stop(idle, self.server.grace + LAST)
         self.project.remove(idle)
-
-    def _drained(self, idle: str) -> None:
-        # The gateway may have looked at the flag just before it moved.
-        quiet = time.monotonic() + MARGIN
-        try:
-            probe.until(
-                lambda: True if time.monotonic() > quiet and self.gateway.quiet(idle) else None,
-                what="the old release to answer what waits for it",
-                timeout=self.server.grace + MARGIN,
-            )
-        except NotReadyError as problem:
-            # It had the time that a request may take: it hangs, and is to go all the same.
-            ui.warn(f"{problem.fact}; it is stopped")
 
     def live(self) -> Release | None:
         """Return the release of the live colour, where it and the gateway run."""
@@ -319,6 +335,11 @@ class Docker:
         running = [one for one in self.project.containers() if one.runs]
         return [one for found in running for one in containers.instances(self.engine, found)]
 
+    def beside(self) -> list[str]:
+        """Return the parts that run beside the app, or are started again and again."""
+        found = [one.service for one in self.project.containers() if one.goes_on]
+        return sorted(set(found) - {*COLOURS, "migration"})
+
     def strays(self) -> list[str]:
         """Return none: the engine itself knows all that runs."""
         return []
@@ -342,16 +363,17 @@ class Docker:
         return "\n".join(text.rstrip() for text in texts if text)
 
     def _said(self, container: Container, lines: int) -> str:
-        return self.engine.ask("logs", "--tail", str(lines), container.id).output
+        return self.engine.ask("logs", "--tail", str(lines), container.id, both=True).output
 
     def down(self, volumes: bool = False) -> None:
         """Drain the gateway, then the app; remove the containers and networks, data if told."""
         found = {one.service: one for one in self.project.containers()}
         if found:
             with ui.working("Draining the app"):
-                began = time.monotonic()
-                self.project.stop("gateway", self.server.grace)
-                left = max(1.0, self.server.grace - (time.monotonic() - began))
+                until = time.monotonic() + self.longest_stop
+                # Longer than nginx's own time, by which it ends itself.
+                self.project.stop("gateway", self.longest_stop)
+                left = max(LAST, until - time.monotonic())
                 for colour in (self.project.live, self.project.idle):
                     self.project.stop(colour, left)
         if found or volumes:
@@ -370,12 +392,7 @@ class Docker:
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""
-        found = self.project.find("gateway")
-        if found is None or not found.runs:
-            return Endpoints("")
-        closed = (self.project.flags / "maintenance").exists()
-        inner = f"http://{found.published(INNER)}"
-        return Endpoints(addresses.url(found.published(PUBLIC)), inner, closed)
+        return self.gateway.endpoints()
 
     def published(self) -> list[tuple[str, str]]:
         """Return the services that are published, and where."""
@@ -411,8 +428,7 @@ class Docker:
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer."""
-        flag = self.project.flags / "maintenance"
-        flag.touch() if on else flag.unlink(missing_ok=True)
+        self.gateway.maintain(on)
 
 
 def create(context: Context) -> Docker:

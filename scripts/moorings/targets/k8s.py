@@ -111,8 +111,8 @@ class K8s:
         self.home = context.layout.home / "k8s"
         self.sources = Sources(context, PARTS)
         self.engine = Engine(context.runner, context.layout, os.environ)
-        debian = self.options.images == "debian"
-        self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
+        chosen = (self.options.server, self.sources, self.options.images, "k8s.images")
+        self.images = AppImages(context, self.engine, *chosen)
         self._bases: dict[str, str] | None = None
         self._rendered: dict[str, list[Raw]] = {}
         self.edit: Callable[[Raw], None] = as_it_is
@@ -204,7 +204,7 @@ class K8s:
         needs = [first, kube_context.answers(self.kubectl, self.cluster.name)]
         if needs[-1].there:
             needs.append(self._storage())
-        return [*needs, *self.engine.needs()]
+        return [*needs, *self.images.needs()]
 
     def _throwaway(self) -> None:
         """Start a cluster of moor's own, where there is none at hand."""

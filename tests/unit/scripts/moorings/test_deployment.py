@@ -89,6 +89,22 @@ def test_what_serves_without_its_state_is_not_called_nothing(made: Deployment, v
         getattr(lost, verb)()
 
 
+class Leaning(Lost):
+    """A target whose app does not run, and whose database does."""
+
+    def beside(self) -> list[str]:
+        return ["postgres"]
+
+
+def test_the_note_stays_where_parts_of_a_failed_deploy_do(made: Deployment) -> None:
+    made.layout.home.mkdir()
+    real = replace(made, context=replace(made.context, runner=LocalRunner()))
+    leaning = replace(real, target=cast(Target, Leaning()))
+    with pytest.raises(MoorError), leaning.plan().claim():
+        raise MoorError("no room")
+    assert deployment.noted(made.layout) == "lost"
+
+
 class Serving(Lost):
     """A target that serves."""
 

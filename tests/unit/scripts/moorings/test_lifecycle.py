@@ -35,6 +35,7 @@ class Recorder:
         self.costs: list[str] = []
         self.doing: list[str] = []
         self.other: LockedError | None = None
+        self.parts: tuple[str, ...] = ()
 
     def __getattr__(self, primitive: str) -> Callable[..., None]:
         def call(*arguments: object) -> None:
@@ -62,6 +63,9 @@ class Recorder:
 
     def interrupts(self) -> list[str]:
         return self.costs
+
+    def beside(self) -> tuple[str, ...]:
+        return self.parts
 
     def held(self, doing: str) -> AbstractContextManager[None]:
         self.doing.append(doing)
@@ -110,6 +114,63 @@ def test_the_same_release_changes_nothing(tmp_path: Path) -> None:
     target = Recorder(live=NEW)
     assert lifecycle.deploy(target, NEW, plan(tmp_path)) is None
     assert target.calls == ["renew"]
+
+
+def test_what_it_takes_to_ask_what_serves_is_supplied_first(tmp_path: Path) -> None:
+    target = Recorder(live=NEW)
+    target.missing = [Need("no engine", False, "start one")]
+    target.live = Asleep(target)  # type: ignore[method-assign]
+    with pytest.raises(NeedError, match="no engine"):
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    supplied = replace(plan(tmp_path), supply=target.live.wake)
+    assert lifecycle.deploy(target, NEW, supplied) is None
+
+
+class Asleep:
+    """Refuses to say what serves until it is woken."""
+
+    def __init__(self, target: Recorder) -> None:
+        self.awake, self.target = False, target
+
+    def wake(self, need: Need) -> bool:
+        self.awake = True
+        return True
+
+    def __call__(self) -> Release | None:
+        if not self.awake:
+            raise NeedError("no engine answers")
+        return NEW
+
+
+@pytest.mark.parametrize(
+    ("parts", "left"),
+    [(("jaeger", "postgres"), "jaeger and postgres run on until ./moor down recorder"),
+     ((), "nothing was left running")],
+)  # fmt: skip
+def test_a_first_deploy_that_fails_says_what_runs_on(
+    tmp_path: Path, parts: tuple[str, ...], left: str
+) -> None:
+    target = Recorder(live=None, fails="start")
+    target.parts = parts
+    with pytest.raises(BuildError) as failed:
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    assert failed.value.hint.endswith(f"; {left}")
+
+
+def test_what_cannot_be_asked_any_more_hides_no_reason(tmp_path: Path) -> None:
+    target = Recorder(live=None, fails="start")
+    target.error = CommandError("broken")
+    answers = iter([None])
+
+    def live() -> Release | None:
+        for answer in answers:
+            return answer
+        raise NeedError("no engine answers")
+
+    target.live = live  # type: ignore[method-assign]
+    with pytest.raises(CommandError, match="broken") as failed:
+        lifecycle.deploy(target, NEW, plan(tmp_path))
+    assert "what runs on is not known: no engine answers" in failed.value.hint
 
 
 def test_a_stop_says_what_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,6 +35,17 @@ def test_the_error_holds_the_last_lines() -> None:
     assert caught.value.log == "why"
 
 
+BOTH = "import sys; print('{}'); print('WARNING: x', file=sys.stderr); raise SystemExit({})"
+
+
+def test_an_answer_for_a_program_has_no_warning_in_it() -> None:
+    said = LocalRunner().run(python(BOTH.format("{}", 0)), timeout=5, apart=True)
+    assert (said.output, said.errors) == ("{}\n", "WARNING: x\n")
+    with pytest.raises(CommandError) as caught:
+        LocalRunner().run(python(BOTH.format("{}", 1)), timeout=5, apart=True)
+    assert caught.value.log == "{}\nWARNING: x"
+
+
 def test_a_program_that_is_not_there_is_a_need() -> None:
     with pytest.raises(NeedError, match="no-such-program"):
         LocalRunner().run(["no-such-program"], timeout=5)

@@ -10,7 +10,7 @@ from moorings.errors import CommandError
 from moorings.layout import Layout
 from moorings.runner import Command, Result
 from moorings.services.compose import Project
-from moorings.services.compose_database import ComposeDatabase
+from moorings.services.compose_database import ComposeDatabase, place
 from moorings.services.engine import Engine
 
 
@@ -65,3 +65,30 @@ def test_one_that_does_not_run_has_no_process_and_no_rows(client: Client) -> Non
     assert database(stopped).process() == 0
     with pytest.raises(CommandError, match="does not run"):
         database(stopped).rows("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("volume", "wanted", "why"),
+    [
+        (Result(1, "Error: No such volume"), "/srv/orders", ""),
+        (Result(0, "null\n"), "", ""),
+        (Result(0, '{"device": "/srv/orders", "o": "bind"}\n'), "/srv/orders", ""),
+        (
+            Result(0, "null\n"),
+            "/srv/orders",
+            "in a volume of the engine, and docker.data says /srv",
+        ),
+        (
+            Result(0, '{"device": "/srv/a"}\n'),
+            "",
+            "in /srv/a, and docker.data says a volume of the",
+        ),
+    ],
+)
+def test_a_setting_that_would_move_the_data_is_refused(
+    client: Client, volume: Result, wanted: str, why: str
+) -> None:
+    client.said["volume"] = volume
+    need = place(database(client).project, wanted)
+    assert need.there is (not why)
+    assert why in need.what

@@ -9,11 +9,18 @@ from moorings.services.containers import Container
 
 IS = Container(
     {
+        "Image": "sha256:1a",
         "Config": {
             "Image": "nginx:1",
             "Cmd": ["nginx", "-g", "a;"],
             "Env": ["PATH=/bin", "POSTGRES_DB=shop"],
+            "Labels": {"moorings.files": "1a"},
         },
+        "Mounts": [
+            {"Type": "bind", "Source": "/a/nginx", "Destination": "/etc/gateway"},
+            {"Type": "bind", "Source": "/a/secrets/key", "Destination": "/run/secrets/key"},
+            {"Type": "volume", "Source": "/var/lib/x", "Destination": "/data"},
+        ],
         "HostConfig": {"Memory": 512, "PortBindings": {}},
         "NetworkSettings": {"Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8000"}]}},
     }
@@ -24,6 +31,11 @@ WANTED: dict[str, Any] = {
     "environment": {"POSTGRES_DB": "shop"},
     "ports": [{"host_ip": "127.0.0.1", "published": "8000", "target": 8080}],
     "deploy": {"resources": {"limits": {"memory": "512"}}},
+    "labels": {"moorings.files": "1a"},
+    "volumes": [
+        {"type": "bind", "source": "/a/nginx", "target": "/etc/gateway"},
+        {"type": "volume", "source": "data", "target": "/data"},
+    ],
 }
 
 
@@ -31,8 +43,14 @@ def test_what_is_as_it_would_be_made_has_no_differences() -> None:
     assert differences(IS, WANTED) == []
 
 
+def test_an_image_that_was_made_anew_under_its_name_is_told() -> None:
+    assert differences(IS, WANTED, "sha256:1a") == []
+    assert differences(IS, WANTED, "sha256:2b") == ["another image nginx:1"]
+
+
 def test_what_compose_leaves_to_the_image_is_no_difference() -> None:
-    plain = {"image": "nginx:1", "command": None, "ports": WANTED["ports"]}
+    kept = {name: WANTED[name] for name in ("ports", "labels", "volumes")}
+    plain = {"image": "nginx:1", "command": None, **kept}
     assert differences(IS, plain) == []
 
 
@@ -44,6 +62,8 @@ def test_what_compose_leaves_to_the_image_is_no_difference() -> None:
         ({"environment": {"POSTGRES_DB": "other"}}, "environment"),
         ({"ports": []}, "published ports"),
         ({"deploy": {"resources": {"limits": {"memory": "1024"}}}}, "memory"),
+        ({"labels": {"moorings.files": "2b"}}, "contents of its files"),
+        ({"volumes": []}, "mounted files"),
     ],
 )
 def test_each_difference_is_told(change: dict[str, Any], why: str) -> None:

@@ -1,10 +1,12 @@
 """What the gateway of a Compose project is told, and who waits behind it."""
 
+import json
 from pathlib import Path
 
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
+from moorings.errors import CommandError
 from moorings.layout import Layout
 from moorings.runner import Command, Result
 from moorings.services.compose import Project
@@ -71,3 +73,71 @@ def test_its_drain_is_announced_until_the_old_workers_take_nothing_more(
     assert words == ["top", "kill", "top", "top", "top"]
     assert client.flagged == [True] * 5
     assert not client.drain.exists()
+
+
+class Serving(RecordingRunner):
+    """A gateway that runs, whose nginx takes or refuses its files."""
+
+    def __init__(self, refuses: bool = False) -> None:
+        super().__init__()
+        state, labels = {"Running": True}, {"com.docker.compose.service": "gateway"}
+        one = {"Id": "0123456789abcdef", "Config": {"Labels": labels}, "State": state}
+        self.said = {"ps": Result(0, "0123"), "inspect": Result(0, json.dumps([one]))}
+        self.refuses = refuses
+
+    def finish(self, command: Command) -> Result:
+        self.ran.append(command)
+        if command.argv[1] == "exec" and self.refuses:
+            raise CommandError("nginx: [emerg] unknown directive")
+        if command.argv[1] == "top":
+            hups = sum("HUP" in argv for argv in self.argvs)
+            return Result(0, f"PID\n{10 + hups} 1 101 4 {WORKER}")
+        return self.said.get(command.argv[1], Result(0))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The files of nginx in a checkout."""
+    (tmp_path / "docker").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    files = tmp_path / "deploy" / "parts" / "nginx"
+    files.mkdir(parents=True)
+    for name in ("nginx.conf", "app.conf", "local.conf"):
+        (files / name).write_text("old")
+    return files
+
+
+def gateway(client: RecordingRunner, checkout: Path) -> ComposeGateway:
+    layout = Layout(checkout.parents[2], checkout.parents[2] / "state", "x")
+    made = ComposeGateway(Project(Engine(client, layout, {}), {}), Server(keep_alive=1))
+    made.project.prepare()
+    made.prepare()
+    return made
+
+
+def reloads(client: RecordingRunner) -> int:
+    return sum("HUP" in argv for argv in client.argvs)
+
+
+def test_changed_files_of_the_checkout_are_taken_in_by_a_deploy_alone(checkout: Path) -> None:
+    client = Serving()
+    made = gateway(client, checkout)
+    has = made.project.gateway / "app.conf"
+    (checkout / "app.conf").write_text("new")
+    made.prepare()
+    assert has.read_text() == "old"
+    made.put()
+    assert (has.read_text(), reloads(client)) == ("new", 1)
+    made.put()
+    assert reloads(client) == 1
+    assert (made.project.gateway / "local.conf").read_text() == configuration(made.server)
+
+
+def test_files_that_nginx_refuses_are_those_of_before_again(checkout: Path) -> None:
+    client = Serving(refuses=True)
+    made = gateway(client, checkout)
+    (checkout / "app.conf").write_text("broken")
+    with pytest.raises(CommandError, match="unknown directive"):
+        made.put()
+    assert (made.project.gateway / "app.conf").read_text() == "old"
+    assert reloads(client) == 0

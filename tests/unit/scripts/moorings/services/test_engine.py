@@ -112,3 +112,29 @@ def test_whoever_has_the_number_of_an_engine_that_went_is_left_alone(sleep: Path
     assert process.poll() is None
     process.kill()
     process.wait()
+
+
+HERE = {"127.0.0.1", "192.0.2.2", "172.17.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("options", "gateways", "host", "why"),
+    [
+        ("[name=seccomp]", ["172.17.0.1"], "", ""),
+        ("[name=seccomp]", ["172.17.0.1"], "tcp://127.0.0.1:2375", ""),
+        ("[name=seccomp]", [], "unix:///run/docker.sock", ""),
+        ("[name=seccomp name=rootless]", ["172.17.0.1"], "", "rootless"),
+        ("[name=seccomp]", ["192.168.65.1"], "", "virtual machine"),
+        ("[name=seccomp]", ["172.17.0.1"], "ssh://me@10.0.0.9", "at ssh://me@10.0.0.9"),
+    ],
+)
+def test_containers_of_the_engine_must_be_reached_from_here(
+    options: str, gateways: list[str], host: str, why: str
+) -> None:
+    need = engine.reached(options, gateways, HERE, host)
+    assert need.there is (not why)
+    assert why in need.what
+
+
+def test_who_may_not_use_the_socket_is_not_sent_to_an_engine_that_cannot_be_used() -> None:
+    assert "rootless" not in engine.refused("permission denied")[2]

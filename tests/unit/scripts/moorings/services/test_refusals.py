@@ -37,6 +37,11 @@ SAID = [
         "put the folder back",
     ),
     ("Error response from daemon: network 1f0c not found", "network 1f0c is gone", "moor down"),
+    (
+        "network observabilty declared as external, but could not be found",
+        "there is no network observabilty",
+        "docker network ls",
+    ),
 ]
 
 

@@ -1,0 +1,263 @@
+"""The target of containers, on a client of the engine that only records."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from tests.unit.scripts.moorings.conftest import RecordingRunner
+
+from moorings import deployment, report
+from moorings.deployment import Deployment
+from moorings.errors import MoorError, NeedError
+from moorings.runner import Command, Result
+from moorings.services.compose import COLOURS
+from moorings.target import Leans, Release
+from moorings.targets.docker import PULL, Docker
+
+ROOT = Path(__file__).resolve().parents[5]
+
+FLAGS = {"deployment.name": "mine", "docker.images": "public", "server.port": 0}
+
+#: What the client says where nobody listens at its socket.
+SILENT = "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?"
+
+
+class Client(RecordingRunner):
+    """Answers by the first word after `docker`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = {
+            "version": Result(0, "20.10.24\n"),
+            "compose": Result(0, "Docker Compose version 2.26.1\n"),
+            "buildx": Result(0, "github.com/docker/buildx 0.13.1\n"),
+            "volume": Result(1, "Error: No such volume\n"),
+        }
+        self.removed: list[Path] = []
+
+    def remove(self, folder: Path) -> None:
+        self.removed.append(folder)
+        super().remove(folder)
+
+    def finish(self, command: Command) -> Result:
+        self.ran.append(command)
+        if "up" in command.argv:
+            self.up()
+        return self.said.get(command.argv[1], Result(0))
+
+    def up(self) -> None:
+        """Let all containers run."""
+        found = json.loads(self.said["inspect"].output) if "inspect" in self.said else []
+        for one in found:
+            one["State"]["Running"] = True
+        self.said["inspect"] = Result(0, json.dumps(found))
+
+    def silent(self) -> None:
+        """Let the engine be one that does not answer."""
+        self.said = dict.fromkeys(("ps", "version", "inspect", "image"), Result(1, SILENT))
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    return Client()
+
+
+@pytest.fixture
+def made(tmp_path: Path, client: Client) -> Deployment:
+    flags = FLAGS | {"deployment.state": str(tmp_path / "state")}
+    return deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+
+
+@pytest.fixture
+def deployed(made: Deployment) -> Deployment:
+    """One of which containers were made, under the flag of its second colour."""
+    flags = made.layout.home / "compose" / "flags"
+    flags.mkdir(parents=True)
+    (flags / "green").touch()
+    made.layout.releases.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("verb", ["down", "rollback", "reload"])
+def test_a_silent_engine_is_not_one_in_which_nothing_runs(
+    deployed: Deployment, client: Client, verb: str
+) -> None:
+    client.silent()
+    with pytest.raises(NeedError, match="no Docker engine runs") as refused:
+        getattr(deployed, verb)()
+    assert "docker up" in refused.value.hint
+    assert client.removed == []
+    assert (deployed.layout.home / "compose" / "flags" / "green").exists()
+
+
+def test_the_status_of_a_silent_engine_is_not_that_the_app_does_not_run(
+    deployed: Deployment, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.silent()
+    with pytest.raises(NeedError, match="no Docker engine runs"):
+        report.status(deployed)
+    assert "does not run" not in capsys.readouterr().out
+
+
+def test_where_nothing_was_ever_made_a_silent_engine_has_nothing(
+    made: Deployment, client: Client
+) -> None:
+    client.silent()
+    assert made.target.live() is None
+    made.down()
+
+
+#: Debian's client knows mounts and secrets by this plug-in alone; the builder is the engine's own.
+BUILDX = ["docker", "buildx", "build", "--builder", "mine", "--load", "--network", "host"]
+
+
+def test_the_image_is_built_by_buildx_into_the_engine(made: Deployment, client: Client) -> None:
+    client.said["context"] = Result(0, "mine\n")
+    made.target.build(Release("v1", "c1"))
+    assert client.argvs[-1][: len(BUILDX)] == BUILDX
+
+
+def test_without_a_name_of_the_context_the_builder_is_the_default(
+    made: Deployment, client: Client
+) -> None:
+    client.said["context"] = Result(1, "unknown command")
+    made.target.build(Release("v1", "c1"))
+    assert client.argvs[-1][3:6] == ["--builder", "default", "--load"]
+
+
+def container(service: str, **state: object) -> dict[str, object]:
+    release = "v1 - 1a" if service in COLOURS else ""
+    labels = {"com.docker.compose.service": service, "moorings.release": release}
+    return {"Id": f"{service:0<12}", "State": {"Running": False, "Pid": 0, **state},
+            "RestartCount": 0, "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
+            "HostConfig": {"Memory": 0, "PortBindings": {}},
+            "NetworkSettings": {"Networks": {}, "Ports": {}}}  # fmt: skip
+
+
+def have(client: Client, *found: dict[str, object]) -> None:
+    """Let the engine have containers."""
+    client.said |= {"ps": Result(0, "1 2\n"), "inspect": Result(0, json.dumps(found))}
+
+
+def test_what_is_started_again_and_again_runs_on(deployed: Deployment, client: Client) -> None:
+    again = container("postgres", Running=True, Restarting=True)
+    have(client, container("gateway"), again, container("blue", Running=True))
+    assert isinstance(deployed.target, Leans)
+    assert deployed.target.beside() == ["postgres"]
+
+
+def test_an_image_that_the_operator_names_is_taken(
+    made: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_IMAGE", "postgres:16.4")
+    flags = FLAGS | {"deployment.state": str(made.layout.state)}
+    again = deployment.open(ROOT, {}, flags, "docker", made.context.runner, looks_only=True)
+    assert isinstance(again.target, Docker)
+    again.target.lean()
+    file = made.layout.home / "compose" / "compose.env"
+    assert "POSTGRES_IMAGE='postgres:16.4'\n" in file.read_text()
+
+
+class Version(BaseHTTPRequestHandler):
+    """What clients are answered once a release serves."""
+
+    def do_GET(self) -> None:
+        body = b'{"release": "v2"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), Version) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield str(server.server_port)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_old_colour_without_its_gateway_does_not_run_on(
+    deployed: Deployment, client: Client, port: str, runs: bool
+) -> None:
+    gateway = container("gateway", Running=runs)
+    gateway["NetworkSettings"] = {
+        "Networks": {},
+        "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]},
+    }
+    old = container("green", Running=True)
+    have(client, gateway, old, container("blue", Running=True))
+    assert isinstance(deployed.target, Docker)
+    deployed.target.gateway.prepare()
+    deployed.target.switch(Release("v2", ""))
+    stopped = [argv for argv in client.argvs if argv[1] in ("stop", "rm")]
+    # Where the gateway runs, the deploy itself retires what it had found.
+    assert [argv[1] for argv in stopped] == ([] if runs else ["stop", "rm"])
+    assert all(argv[-1] == str(old["Id"])[:12] for argv in stopped)
+
+
+def test_an_engine_elsewhere_is_refused_before_any_work(made: Deployment, client: Client) -> None:
+    client.said["info"] = Result(0, "[name=seccomp,profile=default name=rootless]\n")
+    refused = [need for need in made.target.needs() if not need.there]
+    assert [need.what.rpartition(": ")[2] for need in refused] == ["it is rootless"]
+
+
+def test_public_images_have_the_time_to_come(made: Deployment, client: Client) -> None:
+    assert isinstance(made.target, Docker)
+    made.target.lean()
+    made.target.lean()
+    pull, up, again = [one for one in client.ran if {"pull", "up"} & set(one.argv)]
+    assert pull.argv[-6:] == ("pull", "--policy", "missing", "gateway", "postgres", "jaeger")
+    assert pull.timeout == PULL > up.timeout
+    assert again.argv == up.argv
+
+
+def test_a_release_of_another_server_is_not_started_as_one_of_this(made: Deployment) -> None:
+    made.target.accepts(Release("v1-gunicorn", ""))
+    with pytest.raises(MoorError, match="its server is uwsgi") as other:
+        made.target.accepts(Release("v1-1a2b-uwsgi", ""))
+    assert other.value.hint == "./moor rollback docker v1-1a2b-uwsgi --server uwsgi"
+
+
+def test_a_stop_leaves_time_for_the_last_spans(deployed: Deployment, client: Client) -> None:
+    have(client, container("gateway", Running=True), container("green", Running=True))
+    deployed.down()
+    # Grace is 30 s; it is nginx's own bound as well, at which it must not be killed.
+    stops = [argv[2:4] for argv in client.argvs if argv[1] == "stop"]
+    assert stops[0] == ["--time", "36"]
+    assert int(stops[1][1]) in (35, 36)
+
+
+def test_data_that_are_elsewhere_are_told(deployed: Deployment, client: Client) -> None:
+    client.said["volume"] = Result(0, '{"device": "/srv/orders"}\n')
+    (lacks,) = [need for need in deployed.target.needs() if not need.there]
+    assert "/srv/orders" in lacks.what
+    # Also where nothing else has changed.
+    have(client, container("postgres", Running=True))
+    assert isinstance(deployed.target, Docker)
+    with pytest.raises(NeedError, match="/srv/orders"):
+        deployed.target.renew()
+
+
+def test_a_printed_build_can_be_repeated_by_hand(made: Deployment, client: Client) -> None:
+    made.target.build(Release("v1", "c1"))
+    lent = [word.partition("src=")[2] for word in client.argvs[-1] if word.startswith("id=")]
+    assert len(lent) >= 3
+    assert all(Path(file).is_file() for file in lent)
+    own = made.layout.home / "lent"
+    assert sum(Path(file).parent == own for file in lent) == 3
+    assert own.stat().st_mode & 0o777 == 0o700

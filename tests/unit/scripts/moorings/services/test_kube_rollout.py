@@ -12,15 +12,18 @@ from moorings.services.kube_rollout import Revisions
 from moorings.services.kubectl import Kubectl
 
 
-def deployment(revision: str) -> Result:
+def deployment(revision: str, name: str = "app", generation: int = 1, **status: int) -> Result:
     """One whose rollout is over."""
     ready = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
-    metadata = {"generation": 1, "annotations": {"deployment.kubernetes.io/revision": revision}}
-    return Result(0, json.dumps({"metadata": metadata, "spec": {"replicas": 1}, "status": ready}))
+    metadata = {"name": name, "generation": generation,
+                "annotations": {"deployment.kubernetes.io/revision": revision}}  # fmt: skip
+    raw = {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1},
+           "status": {**ready, **status}}  # fmt: skip
+    return Result(0, json.dumps(raw))
 
 
 class Client(RecordingRunner):
-    """Answers by the name of what is asked for."""
+    """Answers by the name of what is asked for, and of what is watched."""
 
     def __init__(self, **said: Result) -> None:
         super().__init__()
@@ -28,7 +31,10 @@ class Client(RecordingRunner):
 
     def finish(self, command: Command) -> Result:
         self.ran.append(command)
-        return self.said.get(command.argv[3], Result(0)) if command.argv[1] == "get" else Result(0)
+        if command.argv[1] != "get":
+            return self.said.get(command.argv[1], Result(0))
+        name = command.argv[-4 if "--selector" in command.argv else 3].rpartition("=")[2]
+        return self.said.get(name, Result(0))
 
     @property
     def did(self) -> list[str]:

@@ -1,13 +1,14 @@
 """A rollout, watched: how far it is, and why it does not get on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from moorings import probe, ui
 from moorings.errors import MoorError, NotReadyError
 from moorings.services import kube_pods, kube_reasons
 from moorings.services.kube_progress import REVISION, Progress
-from moorings.services.kubectl import Kubectl, at
+from moorings.services.kubectl import Kubectl, Raw, at
 
 #: Seconds between two looks.
 EVERY = 0.5
@@ -89,20 +90,39 @@ class Revisions:
 
         :raises CommandError: where the cluster does not say: an undo deletes what was not there.
         """
-        return cls(kubectl, {name: _revision(kubectl, name) for name in names})
+        found = {name: kubectl.require("deployment", name) for name in names}
+        return cls(kubectl, {name: _revision(one) for name, one in found.items()})
 
     def undo(self, timeout: float) -> None:
-        """Go back to what ran before; what did not run before goes."""
+        """Go back to what ran before; what did not run before goes.
+
+        What goes wrong here is said, and hides neither why it is undone nor the other one.
+        """
         with ui.working("Undoing the rollout"):
             for name, revision in self.known.items():
-                if not revision:
-                    self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
-                elif _revision(self.kubectl, name) != revision:
-                    back = f"--to-revision={revision}"
-                    self.kubectl.do("rollout", "undo", f"deployment/{name}", back)
+                with _said(name):
+                    self._begin(name, revision)
+            for name in (name for name, revision in self.known.items() if revision):
+                with _said(name):
                     Rollout(self.kubectl, "deployment", name).watch(timeout)
 
+    def _begin(self, name: str, revision: str) -> None:
+        if not revision:
+            self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
+            return
+        found = self.kubectl.require("deployment", name) or {}
+        # Its controller may not have looked yet: the revision is then still the old one.
+        if _revision(found) != revision or not Progress(found).observed:
+            self.kubectl.do("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
 
-def _revision(kubectl: Kubectl, name: str) -> str:
-    found = kubectl.require("deployment", name)
-    return str(at(found, *REVISION) or "") if found else ""
+
+@contextmanager
+def _said(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MoorError as late:
+        ui.warn(f"{name} is not as it was before: {late.fact}")
+
+
+def _revision(deployment: Raw | None) -> str:
+    return str(at(deployment, *REVISION) or "")

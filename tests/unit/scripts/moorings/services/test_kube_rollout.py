@@ -67,3 +67,27 @@ def test_a_cluster_that_does_not_answer_is_no_reason_to_delete_anything() -> Non
     client = Client(app=Result(1, "Unable to connect to the server: timeout"))
     with pytest.raises(CommandError, match="does not say whether there is the deployment app"):
         Revisions.now(Kubectl(client, {}), ("app",))
+
+
+def test_both_are_on_their_way_back_before_one_is_waited_for() -> None:
+    client = Client(app=deployment("4"), gateway=deployment("6", "gateway"))
+    Revisions(Kubectl(client, {}), {"app": "3", "gateway": "5"}).undo(timeout=1)
+    verbs = ["get" if words[1] == "get" else words[3] for words in client.argvs]
+    assert verbs == ["get", "deployment/app", "get", "deployment/gateway", "get", "get"]
+
+
+def test_an_undo_that_goes_wrong_is_said_and_hides_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = Client(app=Result(1, "timeout"), gateway=deployment("6", "gateway"))
+    Revisions(Kubectl(client, {}), {"app": "3", "gateway": "5"}).undo(timeout=0)
+    assert client.did == ["rollout undo deployment/gateway --to-revision=5"]
+    said = capsys.readouterr().err
+    assert "app is not as it was before: the cluster does not say" in said
+    assert "gateway is not" not in said
+
+
+def test_what_its_controller_has_not_seen_yet_goes_back_too() -> None:
+    client = Client(app=deployment("3", generation=2))
+    Revisions(Kubectl(client, {}), {"app": "3"}).undo(timeout=0)
+    assert client.did == ["rollout undo deployment/app --to-revision=3"]

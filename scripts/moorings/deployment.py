@@ -147,9 +147,16 @@ class Deployment:
         try:
             yield
         except BaseException:
-            if self.target.live() is None:
+            if self._serves_nothing():
                 _note(self.layout).write_text(other)
             raise
+
+    def _serves_nothing(self) -> bool:
+        """Tell whether nothing serves; where nobody can say, something may."""
+        try:
+            return self.target.live() is None
+        except MoorError:
+            return False
 
     def rollback(self, wanted: str = "", plan: lifecycle.Plan | None = None) -> Change | None:
         """Go back to a release that is kept, under the settings as they are now.

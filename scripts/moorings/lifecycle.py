@@ -200,7 +200,10 @@ def _with_state(problem: MoorError, target: Target) -> MoorError:
 
 
 def _left(target: Target) -> str:
-    live = target.live()
+    try:
+        live = target.live()
+    except MoorError as silent:
+        return f"what serves is not known: {silent.fact}"
     return f"release {live.version} was not touched and serves on" if live else _NOTHING
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from moorings.services import kube_refusals
 from moorings.services.kubectl import ASK, Kubectl, at
 from moorings.target import Need
 
@@ -98,18 +99,5 @@ def answers(kubectl: Kubectl, context: str) -> Need:
     said = kubectl.ask("get", "--raw", "/readyz", timeout=ASK)
     if said.status == 0:
         return Need(f"the API of {context}", True, "")
-    return Need(*refused(said.output, context))
-
-
-def refused(said: str, context: str) -> tuple[str, bool, str]:
-    """Tell why the API does not answer, and the next step, from what kubectl says."""
-    words = said.lower()
-    if "is not installed" in words:
-        how = "see https://kubernetes.io/docs/tasks/tools/; ./moor cluster up brings one too"
-        return "kubectl is not installed", False, how
-    if "unauthorized" in words or "must be logged in" in words or "expired" in words:
-        return f"the credentials of context {context} are refused", False, "log in to it anew"
-    if "forbidden" in words:
-        return f"context {context} may not ask its cluster", False, "ask who looks after it"
-    last = (said.strip().splitlines() or ["no answer"])[-1]
-    return f"the cluster of context {context} does not answer: {last[:200]}", False, "start it"
+    fact, how = kube_refusals.silent(said.output, context)
+    return Need(fact, False, how)

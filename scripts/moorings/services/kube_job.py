@@ -69,6 +69,6 @@ class Job:
 
     def remove(self) -> None:
         """Remove it with its pods; fine where there is none."""
-        if self.kubectl.find("job", self.name):
+        if self.kubectl.require("job", self.name):
             self.kubectl.do("delete", "job", self.name, "--ignore-not-found",
                             "--cascade=foreground")  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from moorings import guarded, packages
 from moorings.errors import CommandError, MoorError
 from moorings.runner import LocalRunner, Result, Runner
+from moorings.services import kube_refusals
 
 #: Seconds that a question may take, and a change that waits for nothing.
 ASK, CHANGE = 30.0, 60.0
@@ -63,29 +64,42 @@ class Kubectl:
         """Tell whether the cluster lets the operator do something to objects of a kind."""
         return self.ask("auth", "can-i", verb, kind).status == 0
 
-    def get(self, *words: str) -> list[Raw]:
-        """Return objects; none where there is none, or nobody answers."""
-        said = self.ask("get", *words, "--output", "json", "--ignore-not-found")
-        found = parsed(said.output) if said.status == 0 else {}
-        if not found:
-            return []
-        return list(found["items"]) if "items" in found else [found]
+    def every(self, *words: str) -> list[Raw]:
+        """Return objects; none only where the cluster itself says that there is none.
 
-    def find(self, kind: str, name: str) -> Raw | None:
-        """Return one object, where there is one."""
-        return next(iter(self.get(kind, name)), None)
+        :raises CommandError: where it says nothing, or may not be asked.
+        """
+        said = self.ask("get", *words, "--output", "json", "--ignore-not-found")
+        if said.status != 0:
+            fact, hint = kube_refusals.silent(said.output, self.context)
+            raise CommandError(fact, log=said.output.strip(), hint=hint)
+        found = parsed(said.output)
+        return list(found["items"]) if "items" in found else [found] if found else []
 
     def require(self, kind: str, name: str) -> Raw | None:
         """Return one object; None only where the cluster itself says that there is none.
 
         :raises CommandError: where it says nothing, or may not be asked.
         """
-        said = self.ask("get", kind, name, "--output", "json", "--ignore-not-found")
-        if said.status != 0:
-            hint = "see that it answers: kubectl get --raw /readyz"
-            fact = f"the cluster does not say whether there is the {kind} {name}"
-            raise CommandError(fact, log=said.output.strip(), hint=hint)
-        return parsed(said.output) or None
+        return next(iter(self.every(kind, name)), None)
+
+    def get(self, *words: str) -> list[Raw]:
+        """Return objects; none where there is none, or nobody answers: never to decide by."""
+        try:
+            return self.every(*words)
+        except CommandError:
+            return []
+
+    def find(self, kind: str, name: str) -> Raw | None:
+        """Return one object, where there is one and somebody answers."""
+        return next(iter(self.get(kind, name)), None)
+
+    def gone(self, *words: str) -> bool:
+        """Tell whether the cluster itself says that there is none of some objects."""
+        try:
+            return not self.every(*words)
+        except CommandError:
+            return False
 
     def apply(self, objects: Sequence[Raw], file: Path) -> None:
         """Apply objects, as the owner of their fields; others keep what these do not say.

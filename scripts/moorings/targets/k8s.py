@@ -443,7 +443,7 @@ class K8s:
         most = self.server.keep_alive + self.server.grace + LAST + BEYOND
         with ui.working("Draining"):
             probe.until(
-                lambda: None if self._pods_of(release) else True,
+                lambda: True if self.kubectl.gone("pods", *_of(release)) else None,
                 what="the pods of the other release to end",
                 timeout=most,
                 every=0.3,
@@ -451,13 +451,16 @@ class K8s:
             )
 
     def _pods_of(self, release: Release) -> list[Raw]:
-        return self.kubectl.get("pods", "--selector", f"moorings.mark={mark(release)}")
+        return self.kubectl.get("pods", *_of(release))
 
     def live(self) -> Release | None:
-        """Return the release of the Deployment, where pods of it and of the gateway are ready."""
+        """Return the release of the Deployment, where pods of it and of the gateway are ready.
+
+        :raises CommandError: where the cluster does not say.
+        """
         if self.cluster is None:
             return None
-        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.get("deployments")}
+        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.every("deployments")}
         app, before = found.get("app"), found.get("gateway")
         if app is None or before is None:
             return None
@@ -474,10 +477,18 @@ class K8s:
             self.start(release)
             probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
-        finally:
-            self._candidate.remove()
+        except BaseException:
+            self._tidy()
+            raise
         if old is not None and old != release:
             self.retire(old)
+
+    def _tidy(self) -> None:
+        """Take the candidate away; what goes wrong here hides nothing of why."""
+        try:
+            self._candidate.remove()
+        except MoorError as late:
+            ui.warn(f"the pod of the proof was not taken away: {late.fact}")
 
     def instances(self) -> list[Instance]:
         """Return the processes of the pods, or the pods where they are on other machines."""
@@ -520,7 +531,7 @@ class K8s:
         """Drain the gateway, then the app; remove the rest, the namespace with the data if told."""
         self.forwards.end_all()
         self.where.forget()
-        if self.cluster is not None and self.kubectl.find("namespace", self.namespace):
+        if self.cluster is not None and self.kubectl.require("namespace", self.namespace):
             with ui.working("Draining the app"):
                 self._drain()
             self._delete(volumes)
@@ -575,6 +586,10 @@ class K8s:
 
 def as_it_is(raw: Raw) -> None:
     """Change nothing in an object; a control of the contract does."""
+
+
+def _of(release: Release) -> tuple[str, str]:
+    return "--selector", f"moorings.mark={mark(release)}"
 
 
 def _chosen(objects: list[Raw], names: tuple[str, ...]) -> list[Raw]:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from moorings.services import kube_context
+from moorings.services import kube_context, kube_refusals
 from moorings.services.kube_context import Context
 
 
@@ -63,7 +63,12 @@ def test_the_context_is_read_from_kubectl() -> None:
     ],
 )
 def test_why_an_api_does_not_answer(said: str, what: str) -> None:
-    fact, there, how = kube_context.refused(said, "shop")
+    fact, how = kube_refusals.silent(said, "shop")
     assert what in fact
-    assert not there
+    assert "context shop" in fact
     assert how
+
+
+def test_the_current_context_has_no_name_to_be_told_by() -> None:
+    fact, _ = kube_refusals.silent("Unauthorized", "")
+    assert fact == "the credentials of the current context are refused"

@@ -65,7 +65,7 @@ def test_what_has_not_changed_stays() -> None:
 
 def test_a_cluster_that_does_not_answer_is_no_reason_to_delete_anything() -> None:
     client = Client(app=Result(1, "Unable to connect to the server: timeout"))
-    with pytest.raises(CommandError, match="does not say whether there is the deployment app"):
+    with pytest.raises(CommandError, match="does not answer: Unable to connect"):
         Revisions.now(Kubectl(client, {}), ("app",))
 
 
@@ -83,7 +83,7 @@ def test_an_undo_that_goes_wrong_is_said_and_hides_nothing(
     Revisions(Kubectl(client, {}), {"app": "3", "gateway": "5"}).undo(timeout=0)
     assert client.did == ["rollout undo deployment/gateway --to-revision=5"]
     said = capsys.readouterr().err
-    assert "app is not as it was before: the cluster does not say" in said
+    assert "app is not as it was before: the cluster of the current context does not ans" in said
     assert "gateway is not" not in said
 
 

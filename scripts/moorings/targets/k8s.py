@@ -17,7 +17,6 @@ from moorings.packages import Supply
 from moorings.services import (
     app_env,
     cluster_needs,
-    kube_context,
     kube_own,
     kube_pods,
 )
@@ -26,6 +25,7 @@ from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger import Jaeger
 from moorings.services.kube_candidate import Candidate
+from moorings.services.kube_chosen import Chosen
 from moorings.services.kube_context import Context as KubeContext
 from moorings.services.kube_database import KubeDatabase
 from moorings.services.kube_endpoints import KubeEndpoints
@@ -109,6 +109,8 @@ class K8s:
         self.options = context.settings.of(self.name, Options)
         self.server = context.settings.server
         self.home = context.layout.home / "k8s"
+        named, note = self.options.context, self.home / "context"
+        self.chosen = Chosen(context.layout, context.runner, self.namespace, named, note)
         self.sources = Sources(context, PARTS)
         self.engine = Engine(context.runner, context.layout, os.environ)
         debian = self.options.images == "debian"
@@ -127,34 +129,15 @@ class K8s:
         """The deployment's own, so that two checkouts never meet."""
         return f"moorings-{self.context.layout.name}"[:63].rstrip("-")
 
-    @cached_property
+    @property
     def cluster(self) -> KubeContext | None:
         """The context that is in force."""
-        return kube_context.current(self._client, self._wanted)
-
-    @property
-    def _wanted(self) -> str:
-        """The context by its name: of the settings, or where it was deployed last."""
-        note = self.home / "context"
-        return self.options.context or (note.read_text() if note.exists() else "")
-
-    @cached_property
-    def _client(self) -> Kubectl:
-        """The client: where the operator's own knows no cluster, that of moor's own."""
-        runner, environ = self.context.runner, dict(os.environ)
-        client = Kubectl(runner, environ, self._wanted, self.namespace)
-        if kube_context.current(client, self._wanted) is not None:
-            return client
-        own = kube_own.nearest(self.context.layout, runner)
-        if own is None:
-            return client
-        environ["KUBECONFIG"] = str(own.kubeconfig)
-        return Kubectl(runner, environ, "", self.namespace, own.programs.kubectl)
+        return self.chosen.cluster
 
     @property
     def kubectl(self) -> Kubectl:
         """The cluster, in the namespace of this deployment."""
-        return replace(self._client, context=self.cluster.name if self.cluster else "")
+        return self.chosen.kubectl
 
     @property
     def forwards(self) -> Forwards:
@@ -171,9 +154,10 @@ class K8s:
         return Candidate(self.kubectl, self.forwards, self.home)
 
     def held(self, doing: str) -> AbstractContextManager[None]:
-        """Hold the lease of the namespace."""
-        if self.cluster is None or self.context.runner.dry:
+        """Hold the lease of the namespace, once the cluster is one that may be changed."""
+        if self.context.runner.dry or not self.chosen.there():
             return nullcontext()
+        self.chosen.require()
         return Lease(self.kubectl, self.home).held(doing)
 
     def fleet(self) -> Fleet:
@@ -189,30 +173,31 @@ class K8s:
 
     def needs(self) -> list[Need]:
         """Want a cluster that may be touched and answers, and an engine for the images."""
-        first = kube_context.need(self.cluster, named=bool(self._wanted))
-        if self.cluster is None:
-            return [
-                replace(
-                    first,
-                    packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
-                    remedy=self._throwaway,
-                )
-            ]
+        if not self.chosen.none_at_all:
+            needs = self._of_cluster()
+            return [*needs, *self.engine.needs()] if needs[0].there else needs
+        missing = replace(
+            self.chosen.need(),
+            packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
+            remedy=self._throwaway,
+        )
+        return [missing]
+
+    def _of_cluster(self) -> list[Need]:
+        """Want one that may be touched, that answers, and that has a place for the data."""
+        first = self.chosen.need()
         if not first.there:
             return [first]
-        assert self.cluster is not None
-        needs = [first, kube_context.answers(self.kubectl, self.cluster.name)]
-        if needs[-1].there:
-            needs.append(self._storage())
-        return [*needs, *self.engine.needs()]
+        answers = self.chosen.answers()
+        return [first, answers, *([self._storage()] if answers.there else [])]
 
     def _throwaway(self) -> None:
         """Start a cluster of moor's own, where there is none at hand."""
         layout, runner = self.context.layout, self.context.runner
         cluster.start(layout, runner, yes=True)
-        for name in ("cluster", "_client", "where"):
-            self.__dict__.pop(name, None)
-        lifecycle.require(self.needs())
+        self.chosen.forget()
+        self.__dict__.pop("where", None)
+        lifecycle.require(self._of_cluster())
 
     def _storage(self) -> Need:
         """Want a default StorageClass, unless the database has its volume, or none may look."""
@@ -315,8 +300,7 @@ class K8s:
         make = str(self.context.layout.root / "deploy" / "docker" / "secrets.sh")
         argv = [make, str(self.home / "secrets")]
         self.context.runner.run(argv, timeout=10, quiet=True)
-        if self.cluster is not None:
-            (self.home / "context").write_text(self.cluster.name)
+        self.chosen.remember()
 
     def _what(self, release: Release) -> Wanted:
         return Wanted(
@@ -458,7 +442,7 @@ class K8s:
 
         :raises CommandError: where the cluster does not say.
         """
-        if self.cluster is None:
+        if not self.chosen.there():
             return None
         found = {str(at(one, "metadata", "name")): one for one in self.kubectl.every("deployments")}
         app, before = found.get("app"), found.get("gateway")
@@ -531,7 +515,7 @@ class K8s:
         """Drain the gateway, then the app; remove the rest, the namespace with the data if told."""
         self.forwards.end_all()
         self.where.forget()
-        if self.cluster is not None and self.kubectl.require("namespace", self.namespace):
+        if self.chosen.there() and self.kubectl.require("namespace", self.namespace):
             with ui.working("Draining the app"):
                 self._drain()
             self._delete(volumes)
@@ -542,6 +526,9 @@ class K8s:
             self.context.runner.remove(folder)
         if volumes:
             self.context.runner.remove(self.home)
+        elif self.cluster is None and not self.context.runner.dry:
+            # Its context is gone, so that nobody can go back to it.
+            self.chosen.note.unlink(missing_ok=True)
 
     def _drain(self) -> None:
         most = self.server.keep_alive + self.server.grace + LAST + BEYOND
@@ -564,6 +551,7 @@ class K8s:
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer; a ConfigMap has the flag."""
+        lifecycle.require([self.chosen.need()])
         words = ("create", "configmap", FLAG, "--from-literal=maintenance=on")
         if on and not self.kubectl.find("configmap", FLAG):
             self.kubectl.do(*words)

@@ -1,14 +1,18 @@
 """What the target does with a cluster, by a client of it that only records."""
 
 import json
-from collections.abc import Callable
+import os
+import pty
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
-from moorings import deployment
-from moorings.errors import CommandError
+from moorings import deployment, packages
+from moorings.errors import CommandError, NeedError
 from moorings.runner import Command, Result
 from moorings.target import Release
 from moorings.targets.k8s import K8s
@@ -111,3 +115,122 @@ def test_a_reload_that_fails_says_why_whatever_becomes_of_its_pod(
     with pytest.raises(CommandError, match="the first error"):
         target.reload(Release("a", ""))
     assert "the pod of the proof was not taken away" in capsys.readouterr().err
+
+
+FAR = context("shop", "https://cluster.example")
+NO_CONTEXT = Result(1, 'error: context "gone" does not exist')
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Return what types a line at a terminal."""
+    typing, stdin = pty.openpty()
+    with open(stdin) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield lambda line: void(os.write(typing, f"{line}\n".encode()))
+    os.close(typing)
+
+
+def void(written: int) -> None:
+    assert written
+
+
+@pytest.mark.parametrize("doing", ["deploy", "reload", "down", "maintenance"])
+def test_in_ci_a_cluster_elsewhere_is_not_touched_whatever_is_done(
+    opens: Opens, terminal: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, doing: str
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    terminal("y")
+    client = Client(config_view=FAR)
+    with pytest.raises(NeedError, match=r"shop \(https://cluster\.example\) is no local cluster"):
+        opens(client).held(doing)
+    assert client.asked == ["config view --minify --output json"]
+
+
+@pytest.mark.parametrize(("typed", "taken"), [("y", True), ("n", False)])
+def test_on_a_terminal_it_is_asked_before_the_lease(
+    opens: Opens, terminal: Callable[[str], None], typed: str, taken: bool
+) -> None:
+    terminal(typed)
+    client = Client(config_view=FAR, get_namespace=Result(0, '{"metadata": {"name": "n"}}'))
+    target = opens(client)
+    with nullcontext() if taken else pytest.raises(NeedError), target.held("deploy"):
+        assert target.needs()[0].there
+    assert any(words.startswith("create") for words in client.asked) is taken
+
+
+def test_a_list_of_targets_asks_nobody(opens: Opens, terminal: Callable[[str], None]) -> None:
+    terminal("y")
+    (need,) = opens(Client(config_view=FAR)).needs()
+    assert not need.there
+    assert "MOOR_K8S_CONTEXT=shop" in need.how
+
+
+def test_one_that_it_was_deployed_to_once_was_not_named_for_ever(opens: Opens) -> None:
+    target = opens(Client(config_view=FAR))
+    target.home.mkdir(parents=True)
+    (target.home / "context").write_text("shop")
+    with pytest.raises(NeedError, match="is no local cluster"):
+        target.held("deploy")
+
+
+def test_refused_credentials_are_told_before_there_is_a_lease(opens: Opens) -> None:
+    client = Client(get=UNAUTHORIZED)
+    with pytest.raises(NeedError, match=REFUSED):
+        opens(client).held("deploy")
+    assert client.did == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_context_that_does_not_exist_is_not_replaced_by_another_one(
+    opens: Opens, named: bool
+) -> None:
+    client = Client(**{"config_view_--minify_--output_json_--context_gone": NO_CONTEXT})
+    target = opens(client, **({"k8s_context": "gone"} if named else {}))
+    if not named:
+        target.home.mkdir(parents=True)
+        (target.home / "context").write_text("gone")
+    (need,) = target.needs()
+    assert (need.what, need.remedy) == ("kubectl has no context gone", None)
+    assert need.how.startswith("kubectl config get-contexts")
+    assert target.cluster is None
+
+
+def test_who_names_one_that_does_not_exist_is_told_by_every_verb(opens: Opens) -> None:
+    target = opens(Client(config_view=NO_CONTEXT), k8s_context="gone")
+    asks = (target.live, target.down, lambda: target.held("down"), lambda: target.maintain(True))
+    for ask in asks:
+        with pytest.raises(NeedError, match="kubectl has no context gone"):
+            ask()
+
+
+def test_what_was_on_a_cluster_that_is_gone_can_be_given_up(opens: Opens) -> None:
+    client = Client(config_view=NO_CONTEXT)
+    target = opens(client)
+    target.home.mkdir(parents=True)
+    (target.home / "context").write_text("kind-gone")
+    with target.held("down"):
+        target.down()
+    assert not (target.home / "context").exists()
+
+
+def test_moor_s_own_cluster_comes_and_goes(opens: Opens) -> None:
+    target = opens(Client(config_view=NO_CONTEXT))
+    target.home.mkdir(parents=True)
+    (target.home / "context").write_text("moorings")
+    assert target.needs()[0].what == "kubectl knows no cluster"
+
+
+def test_without_kubectl_that_is_what_is_missing(
+    opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = opens(Client())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(packages, "find", lambda program: "")
+    assert target.needs()[0].what == "kubectl is not installed"
+    assert target.live() is None
+    (target.home).mkdir(parents=True)
+    (target.home / "context").write_text("kind-shop")
+    target.chosen.forget()
+    with pytest.raises(NeedError, match="kubectl is not installed"):
+        target.down()

@@ -180,8 +180,9 @@ class K8s:
             self.chosen.need(),
             packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
             remedy=self._throwaway,
+            offer="build a Kubernetes for this machine (minutes, once), and start it",
         )
-        return [missing]
+        return [missing, *self.engine.needs()]
 
     def _of_cluster(self) -> list[Need]:
         """Want one that may be touched, that answers, and that has a place for the data."""

@@ -13,6 +13,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings import deployment, packages
 from moorings.errors import CommandError, NeedError
+from moorings.packages import Supply
 from moorings.runner import Command, Result
 from moorings.target import Release
 from moorings.targets.k8s import K8s
@@ -234,3 +235,21 @@ def test_without_kubectl_that_is_what_is_missing(
     target.chosen.forget()
     with pytest.raises(NeedError, match="kubectl is not installed"):
         target.down()
+
+
+def test_where_a_cluster_is_started_the_engine_is_wanted_too(opens: Opens) -> None:
+    target = opens(Client(config_view=NO_CONTEXT))
+    first, *others = target.needs()
+    assert first.remedy is not None
+    assert others == target.engine.needs() != []
+
+
+def test_the_question_says_that_a_kubernetes_is_built(
+    opens: Opens, terminal: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal("n")
+    first = opens(Client(config_view=NO_CONTEXT)).needs()[0]
+    assert not Supply(RecordingRunner(), Path("/nowhere"), root=True).may(first)
+    said = capsys.readouterr().out
+    assert "kubectl knows no cluster. Install " in said
+    assert "build a Kubernetes for this machine (minutes, once), and start it now?" in said

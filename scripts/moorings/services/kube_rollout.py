@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from moorings import probe, ui
 from moorings.errors import MoorError, NotReadyError
-from moorings.services import kube_pods, kube_reasons
+from moorings.services import kube_pods, kube_reasons, kube_refusals
+from moorings.services.kube_events import Refusals, Refused
 from moorings.services.kube_progress import REVISION, Progress
 from moorings.services.kubectl import Kubectl, Raw, at
 
@@ -37,14 +38,18 @@ class Rollout:
         :param timeout: seconds.
         :raises NotReadyError: with the reason in one line.
         """
-        seen = Progress({})
+        seen, refused = Progress({}), None
+        refusals = Refusals(self.kubectl, fresh=False)
 
         def complete() -> bool | None:
-            nonlocal seen
+            nonlocal seen, refused
             seen = self.progress
             if seen.complete:
                 return True
-            return False if seen.failure or seen.hopeless else None
+            # A Deployment says it itself.
+            if self.kind == "statefulset" and not seen.pods:
+                refused = refusals.of(seen.raw)
+            return False if seen.failure or seen.hopeless or refused else None
 
         with ui.working(f"Rolling out {self.name}", lambda: str(seen)):
             try:
@@ -53,18 +58,23 @@ class Rollout:
             except NotReadyError as late:
                 raise self.failed(seen, late.fact) from None
         if not done:
-            raise self.failed(seen, seen.failure)
+            raise self.failed(seen, seen.failure, refused)
 
-    def failed(self, seen: Progress, said: str) -> MoorError:
+    def failed(self, seen: Progress, said: str, refused: Refused | None = None) -> MoorError:
         """Return the error of a rollout that does not get on, with the reason in one line.
 
         :param said: what its controller, or the clock, says.
+        :param refused: why there is no pod, and the next step, where that is known.
         """
         unready = [one for one in seen.pods if not kube_pods.ready(one)][:1]
         log = "\n".join(log_of(self.kubectl, kube_pods.name(one), 200) for one in unready)
         why = kube_reasons.of_pods(unready, log) or kube_reasons.cause(log)
-        why = why or said or "it does not say why"
-        return NotReadyError(f"{self.name} does not roll out: {why}", log=log)
+        told, hint = (why, "") if why else refused or self._known(said) or (said, "")
+        fact = f"{self.name} does not roll out: {told or 'it does not say why'}"
+        return NotReadyError(fact, log=log, hint=hint)
+
+    def _known(self, said: str) -> Refused | None:
+        return kube_refusals.of_pod(said, self.kubectl.namespace)
 
 
 def log_of(kubectl: Kubectl, pod: str, lines: int) -> str:

@@ -17,6 +17,8 @@ ASK, CHANGE = 30.0, 60.0
 #: Who has a field of an object that moor applies.
 MANAGER = "moorings"
 
+OWNER = ("--server-side", "--force-conflicts", "--field-manager", MANAGER)
+
 Raw = dict[str, Any]
 
 
@@ -111,8 +113,10 @@ class Kubectl:
             return
         if not self.runner.dry:
             guarded.leave(file, json.dumps(listed(objects), indent=1), None)
-        owner = ("--server-side", "--force-conflicts", "--field-manager", MANAGER)
-        self.do("apply", *owner, "--filename", str(file))
+        try:
+            self.do("apply", *OWNER, "--filename", str(file))
+        except CommandError as problem:
+            raise kube_refusals.explained(problem, self.namespace) from None
 
 
 def listed(objects: Sequence[Raw]) -> Raw:

@@ -1,14 +1,15 @@
 """What an undo goes back to, by a client of the cluster that only records."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
-from moorings.errors import CommandError
+from moorings.errors import CommandError, NotReadyError
 from moorings.runner import Command, Result
-from moorings.services.kube_rollout import Revisions
+from moorings.services.kube_rollout import Revisions, Rollout
 from moorings.services.kubectl import Kubectl
 
 
@@ -91,3 +92,46 @@ def test_what_its_controller_has_not_seen_yet_goes_back_too() -> None:
     client = Client(app=deployment("3", generation=2))
     Revisions(Kubectl(client, {}), {"app": "3"}).undo(timeout=0)
     assert client.did == ["rollout undo deployment/app --to-revision=3"]
+
+
+NO_ROOM = "exceeded quota: small, requested: pods=1, used: pods=6, limited: pods=6"
+
+
+def events(version: str, message: str = f'pods "postgres-0" is forbidden: {NO_ROOM}') -> Result:
+    return Result(0, json.dumps({"metadata": {"resourceVersion": version}, "message": message}))
+
+
+class Refused(Client):
+    """Has no pod of a StatefulSet, and notes each try to make one."""
+
+    def __init__(self, *noted: Result) -> None:
+        raw = {"kind": "StatefulSet", "spec": {"replicas": 1},
+               "metadata": {"name": "postgres", "uid": "u"}}  # fmt: skip
+        super().__init__(postgres=Result(0, json.dumps(raw)))
+        self.noted = list(noted)
+
+    def finish(self, command: Command) -> Result:
+        command = replace(command, argv=(command.argv[0], *command.argv[3:]))
+        if command.argv[1:3] == ("get", "events"):
+            return self.noted.pop(0) if len(self.noted) > 1 else self.noted[0]
+        return super().finish(command)
+
+
+def watch(client: Client, timeout: float) -> str:
+    with pytest.raises(NotReadyError) as late:
+        Rollout(Kubectl(client, {}, namespace="shop"), "statefulset", "postgres").watch(timeout)
+    assert (late.value.hint.startswith("kubectl --namespace shop describe quota")) is (
+        "quota" in late.value.fact
+    )
+    return late.value.fact
+
+
+def test_a_quota_that_refuses_the_pod_of_postgresql_ends_the_wait_at_once() -> None:
+    assert watch(Refused(events("1"), events("2")), timeout=5) == (
+        "postgres does not roll out: the quota small has no room: "
+        "requested pods=1, used pods=6, limited pods=6"
+    )
+
+
+def test_what_was_noted_before_means_nothing() -> None:
+    assert "waited 1 s for postgres" in watch(Refused(events("1")), timeout=0.6)

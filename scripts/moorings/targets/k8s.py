@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -25,6 +25,7 @@ from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger import Jaeger
 from moorings.services.kube_candidate import Candidate
+from moorings.services.kube_check import Check
 from moorings.services.kube_chosen import Chosen
 from moorings.services.kube_context import Context as KubeContext
 from moorings.services.kube_database import KubeDatabase
@@ -117,6 +118,7 @@ class K8s:
         self.images = AppImages(context, self.engine, self.options.server, self.sources, debian)
         self._bases: dict[str, str] | None = None
         self._rendered: dict[str, list[Raw]] = {}
+        self._checked: set[str] = set()
         self.edit: Callable[[Raw], None] = as_it_is
 
     @property
@@ -217,9 +219,23 @@ class K8s:
         return Release(f"{made.version}-{self.options.server}", made.commit)
 
     def build(self, release: Release) -> None:
-        """Make the image, and see that the nodes have it and those that it leans on."""
+        """Make the image, and see that the nodes have it and those that it leans on.
+
+        :raises MoorError: where the cluster would not take the manifests; no image is built then.
+        """
+        self.sources.copy(release.version)
+        self._check(release)
         self.images.build(release)
         self._bring(self._images_of(release))
+
+    def _check(self, release: Release) -> None:
+        """See once of a release that the cluster takes all of its manifests."""
+        if self.context.runner.dry or mark(release) in self._checked:
+            return
+        # Which images they name changes nothing, and those may have to be made first.
+        objects = self._rendering(release, {})
+        Check(self.kubectl, self.home).takes(objects)
+        self._checked.add(mark(release))
 
     def _images_of(self, release: Release) -> dict[str, str]:
         images = {"APP": self.images.name(release.version), **self._stand_ins()}
@@ -283,12 +299,16 @@ class K8s:
             return []
         known = mark(release)
         if known not in self._rendered:
-            manifests = self._manifests(release)
-            manifests.write(self._what(release))
-            self._rendered[known] = manifests.objects()
-            for one in self._rendered[known]:
-                self.edit(one)
+            self._rendered[known] = self._rendering(release, self._stand_ins())
         return _chosen(self._rendered[known], names)
+
+    def _rendering(self, release: Release, images: Mapping[str, str]) -> list[Raw]:
+        manifests = self._manifests(release)
+        manifests.write(self._what(release, images))
+        objects = manifests.objects()
+        for one in objects:
+            self.edit(one)
+        return objects
 
     def _manifests(self, release: Release) -> Manifests:
         self._prepare()
@@ -303,12 +323,12 @@ class K8s:
         self.context.runner.run(argv, timeout=10, quiet=True)
         self.chosen.remember()
 
-    def _what(self, release: Release) -> Wanted:
+    def _what(self, release: Release, images: Mapping[str, str]) -> Wanted:
         return Wanted(
             namespace=self.namespace,
             release=app_env.inside(self.context.settings, release),
             image=self.images.name(release.version),
-            images=self._stand_ins(),
+            images=images,
             server=self.server,
             replicas=self.options.replicas,
             most=max(self.options.most, self.options.replicas),
@@ -337,6 +357,7 @@ class K8s:
 
     def _lean(self, release: Release) -> None:
         """Start what the app leans on, unless it runs, and wait until it is ready."""
+        self._check(release)
         self._apply(self._ground(release, "config"), "ground")
         chosen = ("postgres", *([] if self._told else ["jaeger"]))
         self._apply(self._objects(release, *chosen), "lean")

@@ -6,15 +6,17 @@ import pty
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings import deployment, packages
-from moorings.errors import CommandError, NeedError
+from moorings.errors import CommandError, MoorError, NeedError
 from moorings.packages import Supply
 from moorings.runner import Command, Result
+from moorings.services.kubectl import OWNER, Raw
 from moorings.target import Release
 from moorings.targets.k8s import K8s
 
@@ -63,7 +65,8 @@ class Client(RecordingRunner):
     def did(self) -> list[str]:
         """Those that change something."""
         looks = ("get", "config", "auth", "logs")
-        return [words for words in self.asked if words.split()[0] not in looks]
+        return [words for words in self.asked
+                if words.split()[0] not in looks and "--dry-run" not in words]  # fmt: skip
 
 
 Opens = Callable[..., K8s]
@@ -253,3 +256,85 @@ def test_the_question_says_that_a_kubernetes_is_built(
     said = capsys.readouterr().out
     assert "kubectl knows no cluster. Install " in said
     assert "build a Kubernetes for this machine (minutes, once), and start it now?" in said
+
+
+RELEASE = Release("4b6e64a8fc27-gunicorn", "4b6e64a8", "0123456789ab")
+
+
+def named(kind: str, name: str, part: str = "app", **more: object) -> Raw:
+    labels = {"app.kubernetes.io/name": part}
+    return {"kind": kind, "metadata": {"name": name, "labels": labels}, **more}
+
+
+def rendered(*objects: Raw) -> Result:
+    return Result(0, "\n".join(json.dumps(one) for one in objects))
+
+
+@pytest.fixture
+def builds(opens: Opens) -> Callable[[Client], K8s]:
+    """Return a target with secrets, which are made at first use."""
+
+    def made(client: Client, **flags: object) -> K8s:
+        target = opens(client, **flags)
+        (target.home / "secrets").mkdir(parents=True)
+        return target
+
+    return made
+
+
+WHOLE = (named("Namespace", "moorings-shop", "namespace"), named("Service", "app"))
+THERE = Result(0, '{"metadata": {"name": "moorings-shop"}}')
+
+
+def test_manifests_that_cannot_be_read_are_told_before_anything_is_built(builds: Opens) -> None:
+    client = Client()
+    target = builds(client)
+    source = target.sources.folder(RELEASE.version)
+    client.said["create"] = Result(1, (
+        f"error: accumulating resources: recursed accumulation of path '{source}/deploy/k8s/base': "
+        "accumulating resources: accumulating resources from 'service.yaml': MalformedYAMLError: "
+        "yaml: line 13: did not find expected node content in File: service.yaml"
+    ))  # fmt: skip
+    with pytest.raises(MoorError) as refused:
+        target.build(RELEASE)
+    assert refused.value.fact == (
+        "the manifests cannot be used: deploy/k8s/base: accumulating resources from "
+        "'service.yaml': MalformedYAMLError: yaml: line 13: did not find expected node content "
+        "in File: service.yaml"
+    )
+    assert "kubectl kustomize deploy/k8s/overlays/dev" in refused.value.hint
+    assert client.did == []
+    assert not any(argv[:2] == ["docker", "build"] for argv in client.argvs)
+
+
+UNKNOWN = Result(1, (
+    "error: failed to create typed patch object (moorings-shop/app; /v1, Kind=Service): "
+    ".spec.prots: field not declared in schema"
+))  # fmt: skip
+
+
+def test_what_the_cluster_would_not_take_is_told_before_anything_is_applied(builds: Opens) -> None:
+    client = Client(create=rendered(*WHOLE), apply=UNKNOWN, get_namespace=THERE)
+    with pytest.raises(CommandError, match=r"Service app cannot be used: \.spec\.prots: field not"):
+        builds(client).build(RELEASE)
+    assert client.did == []
+    assert not any(argv[:2] == ["docker", "build"] for argv in client.argvs)
+
+
+def test_of_a_first_deploy_that_is_refused_no_namespace_is_left(builds: Opens) -> None:
+    client = Client(create=rendered(*WHOLE))
+    client.said[f"apply {' '.join(OWNER)} --dry-run=server"] = UNKNOWN
+    with pytest.raises(CommandError, match=r"Service app cannot be used"):
+        builds(client).build(RELEASE)
+    assert [words.split()[0] for words in client.did] == ["apply", "delete"]
+    assert client.did[-1].startswith("delete namespace moorings-shop")
+
+
+def test_each_configuration_of_a_release_is_asked_once(builds: Opens) -> None:
+    client = Client(create=rendered(*WHOLE), get_namespace=THERE)
+    target = builds(client)
+    target.sources.copy(RELEASE.version)
+    for release in (RELEASE, RELEASE, replace(RELEASE, settings="b")):
+        target._check(release)
+    asked = [words for words in client.asked if "--dry-run=server" in words]
+    assert len(asked) == 2 * 2

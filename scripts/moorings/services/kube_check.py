@@ -7,6 +7,7 @@ from pathlib import Path
 
 from moorings import ui
 from moorings.errors import MoorError
+from moorings.services import kube_storage
 from moorings.services.kubectl import Kubectl, Raw
 
 #: Seconds for an empty namespace to go.
@@ -24,8 +25,10 @@ class Check:
     def takes(self, objects: Sequence[Raw]) -> None:
         """See that the cluster would take them.
 
+        :raises NeedError: where it has no place for the data.
         :raises CommandError: naming the first that it would refuse; nothing is applied then.
         """
+        kube_storage.require(self.kubectl, objects)
         spaces = [one for one in objects if one["kind"] == "Namespace"]
         rest = [one for one in objects if one["kind"] != "Namespace"]
         with ui.working("Asking the cluster of the manifests"), self._namespace(spaces):

@@ -187,12 +187,9 @@ class K8s:
         return [missing, *self.engine.needs()]
 
     def _of_cluster(self) -> list[Need]:
-        """Want one that may be touched, that answers, and that has a place for the data."""
+        """Want one that may be touched, and that answers."""
         first = self.chosen.need()
-        if not first.there:
-            return [first]
-        answers = self.chosen.answers()
-        return [first, answers, *([self._storage()] if answers.there else [])]
+        return [first, self.chosen.answers()] if first.there else [first]
 
     def _throwaway(self) -> None:
         """Start a cluster of moor's own, where there is none at hand."""
@@ -201,17 +198,6 @@ class K8s:
         self.chosen.forget()
         self.__dict__.pop("where", None)
         lifecycle.require(self._of_cluster())
-
-    def _storage(self) -> Need:
-        """Want a default StorageClass, unless the database has its volume, or none may look."""
-        key = "storageclass.kubernetes.io/is-default-class"
-        found = self.kubectl.get("storageclass")
-        default = any(at(one, "metadata", "annotations", key) == "true" for one in found)
-        unseen = not default and not self.kubectl.may("list", "storageclasses")
-        there = default or unseen or bool(self.data())
-        how = "make one the default, or name one: volumeClaimTemplates of components/postgres"
-        what = "a default StorageClass" if there else "the cluster has no default StorageClass"
-        return Need(what, there, how)
 
     def version(self) -> Release:
         """Name the version by what the image and the manifests are made of, and its server."""

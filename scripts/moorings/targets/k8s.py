@@ -17,6 +17,7 @@ from moorings.packages import Supply
 from moorings.services import (
     app_env,
     cluster_needs,
+    kube_others,
     kube_own,
     kube_pods,
 )
@@ -187,9 +188,12 @@ class K8s:
         return [missing, *self.engine.needs()]
 
     def _of_cluster(self) -> list[Need]:
-        """Want one that may be touched, and that answers."""
+        """Want one that may be touched, that answers, and that has room for a namespace of ours."""
         first = self.chosen.need()
-        return [first, self.chosen.answers()] if first.there else [first]
+        if not first.there:
+            return [first]
+        answers = self.chosen.answers()
+        return [first, answers, *([kube_others.need(self.kubectl)] if answers.there else [])]
 
     def _throwaway(self) -> None:
         """Start a cluster of moor's own, where there is none at hand."""
@@ -521,9 +525,12 @@ class K8s:
 
     def down(self, volumes: bool = False) -> None:
         """Drain the gateway, then the app; remove the rest, the namespace with the data if told."""
+        there = self.chosen.there() and self.kubectl.require("namespace", self.namespace)
+        if there and volumes:
+            self._require_alone()
         self.forwards.end_all()
         self.where.forget()
-        if self.chosen.there() and self.kubectl.require("namespace", self.namespace):
+        if there:
             with ui.working("Draining the app"):
                 self._drain()
             self._delete(volumes)
@@ -537,6 +544,14 @@ class K8s:
         elif self.cluster is None and not self.context.runner.dry:
             # Its context is gone, so that nobody can go back to it.
             self.chosen.note.unlink(missing_ok=True)
+
+    def _require_alone(self) -> None:
+        """See that nothing of others' goes with the namespace."""
+        others = kube_others.found(self.kubectl)
+        if others:
+            what = f"{kube_others.shown(others)} would go with the namespace {self.namespace}"
+            hint = "remove it first; ./moor down k8s leaves the namespace and what is not moor's"
+            raise MoorError(what, hint=hint)
 
     def _drain(self) -> None:
         most = self.server.keep_alive + self.server.grace + LAST + BEYOND

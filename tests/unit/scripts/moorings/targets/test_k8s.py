@@ -16,6 +16,7 @@ from moorings import deployment, packages
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.packages import Supply
 from moorings.runner import Command, Result
+from moorings.services.kube_others import WORKLOADS
 from moorings.services.kubectl import OWNER, Raw
 from moorings.target import Release
 from moorings.targets.k8s import K8s
@@ -338,3 +339,40 @@ def test_each_configuration_of_a_release_is_asked_once(builds: Opens) -> None:
         target._check(release)
     asked = [words for words in client.asked if "--dry-run=server" in words]
     assert len(asked) == 2 * 2
+
+
+def workload(kind: str, name: str, ours: bool, owner: str = "") -> Raw:
+    labels = {"app.kubernetes.io/part-of": "moorings" if ours else "theirs"}
+    owners = [{"name": owner}] if owner else []
+    return {"kind": kind, "metadata": {"name": name, "labels": labels, "ownerReferences": owners}}
+
+
+def holding(*found: Raw) -> Client:
+    listed = Result(0, json.dumps({"items": list(found)}))
+    return Client(get_namespace=THERE, **{f"get_{WORKLOADS}": listed})
+
+
+THEIRS = (workload("Deployment", "wiki", ours=False), workload("Pod", "wiki-1", False, "wiki"))
+OURS = workload("Deployment", "app", ours=True)
+
+
+def test_a_namespace_of_somebody_else_is_left_alone(opens: Opens) -> None:
+    needs = [need for need in opens(holding(*THEIRS)).needs() if not need.there]
+    assert needs[0].what == "the namespace moorings-shop has other things in it: deployment wiki"
+    assert "MOOR_DEPLOYMENT_NAME" in needs[0].how
+
+
+@pytest.mark.parametrize("found", [(), (OURS,), (OURS, *THEIRS)])
+def test_one_that_is_empty_or_ours_does(opens: Opens, found: tuple[Raw, ...]) -> None:
+    named = [need for need in opens(holding(*found)).needs() if "namespace" in need.what]
+    assert [need.there for need in named] == [True]
+
+
+def test_nothing_of_others_goes_with_the_namespace(opens: Opens) -> None:
+    client = holding(OURS, *THEIRS)
+    with pytest.raises(MoorError, match="deployment wiki would go with the namespace"):
+        opens(client).down(volumes=True)
+    assert client.did == []
+    opens(client).down()
+    assert client.did
+    assert not any(words.startswith("delete namespace") for words in client.did)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
@@ -31,6 +30,7 @@ from moorings.services.kube_chosen import Chosen
 from moorings.services.kube_context import Context as KubeContext
 from moorings.services.kube_database import KubeDatabase
 from moorings.services.kube_endpoints import KubeEndpoints
+from moorings.services.kube_flag import Flag
 from moorings.services.kube_fleet import Fleet
 from moorings.services.kube_forwards import Forwards
 from moorings.services.kube_images import KubeImages
@@ -45,7 +45,7 @@ from moorings.services.kube_manifests import (
     name_of,
     pod_grace,
 )
-from moorings.services.kube_pods import NAME, RELEASE
+from moorings.services.kube_pods import RELEASE
 from moorings.services.kube_rollout import Revisions, Rollout, log_of
 from moorings.services.kubectl import Kubectl, Raw, at
 from moorings.settings import option
@@ -67,8 +67,6 @@ PARTS_OF_IT = ("app", "gateway")
 #: Everything that down removes; the claim of the database is not among them.
 KINDS = ("deployment,statefulset,service,horizontalpodautoscaler,poddisruptionbudget,"
          "networkpolicy,job,pod,configmap,secret,serviceaccount")  # fmt: skip
-
-FLAG = "flags"
 
 
 @dataclass(frozen=True)
@@ -155,6 +153,10 @@ class K8s:
     @cached_property
     def _candidate(self) -> Candidate:
         return Candidate(self.kubectl, self.forwards, self.home)
+
+    @property
+    def _flag(self) -> Flag:
+        return Flag(self.kubectl, self.where, self.home)
 
     def held(self, doing: str) -> AbstractContextManager[None]:
         """Hold the lease of the namespace, once the cluster is one that may be changed."""
@@ -408,7 +410,7 @@ class K8s:
         before = Revisions.now(self.kubectl, PARTS_OF_IT)
         try:
             self._roll_out(objects, first=not before.known["app"])
-            probe.serves(self.where.public(), release.version, BEYOND)
+            self._flag.serves(release.version, BEYOND)
             self._candidate.remove()
         except BaseException as problem:
             if isinstance(problem, MoorError) and not problem.log:
@@ -567,6 +569,8 @@ class K8s:
             return
         mine = ("--selector", "app.kubernetes.io/part-of=moorings", "--ignore-not-found")
         self.kubectl.do("delete", KINDS, *mine, timeout=LEAN)
+        # By hand it has no label; the next deploy would find clients shut out.
+        self._flag.remove()
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""
@@ -575,24 +579,7 @@ class K8s:
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer; a ConfigMap has the flag."""
         lifecycle.require([self.chosen.need()])
-        words = ("create", "configmap", FLAG, "--from-literal=maintenance=on")
-        if on and not self.kubectl.find("configmap", FLAG):
-            self.kubectl.do(*words)
-        elif not on:
-            self.kubectl.do("delete", "configmap", FLAG, "--ignore-not-found")
-        # A kubelet looks at a pod that changes at once, at others each minute.
-        note = f"moorings.looked={time.time():.0f}"
-        mine = ("--selector", f"{NAME}=gateway", "--overwrite")
-        self.kubectl.do("annotate", "pods", *mine, note)
-        if not self.context.runner.dry:
-            self._closed(on)
-
-    def _closed(self, on: bool) -> None:
-        ask = probe.Http(f"{self.where.public()}/", status=503)
-        what = "the gateway to see the flag"
-        probe.until(lambda: True if (ask() is not None) == on else None, what=what, timeout=90,
-                    last=ask.last)  # fmt: skip
-        self.where.forget()
+        self._flag.put(on)
 
 
 def as_it_is(raw: Raw) -> None:

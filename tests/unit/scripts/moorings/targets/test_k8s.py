@@ -376,3 +376,9 @@ def test_nothing_of_others_goes_with_the_namespace(opens: Opens) -> None:
     opens(client).down()
     assert client.did
     assert not any(words.startswith("delete namespace") for words in client.did)
+
+
+def test_down_takes_the_flag_of_maintenance_away_whoever_made_it(opens: Opens) -> None:
+    client = holding(OURS)
+    opens(client).down()
+    assert "delete configmap flags --ignore-not-found" in client.did

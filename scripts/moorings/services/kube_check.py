@@ -32,14 +32,14 @@ class Check:
         spaces = [one for one in objects if one["kind"] == "Namespace"]
         rest = [one for one in objects if one["kind"] != "Namespace"]
         with ui.working("Asking the cluster of the manifests"), self._namespace(spaces):
-            self.kubectl.check(rest, self.folder / "check.json")
+            self.kubectl.would(rest, self.folder / "check.json")
 
     @contextmanager
     def _namespace(self, spaces: Sequence[Raw]) -> Iterator[None]:
         """Make the namespace, in which alone it can be asked; it goes again where that fails."""
         if self.kubectl.require("namespace", self.kubectl.namespace):
             if self.kubectl.may("patch", "namespaces"):
-                self.kubectl.check(spaces, self.folder / "check.json")
+                self.kubectl.would(spaces, self.folder / "check.json")
             yield
             return
         self.kubectl.apply(spaces, self.folder / "namespace.json")

@@ -103,19 +103,21 @@ class Kubectl:
         except CommandError:
             return False
 
-    def check(self, objects: Sequence[Raw], file: Path) -> None:
-        """See that the cluster would take objects; change nothing.
+    def would(self, objects: Sequence[Raw], file: Path, *words: str) -> str:
+        """Return what the cluster says that it would make of objects; change nothing.
 
         :param file: where they are written down, for this user alone.
+        :param words: more of them, as for what is said.
         :raises CommandError: with what it would refuse.
         """
         guarded.leave(file, json.dumps(listed(objects), indent=1), None)
-        words = (*OWNER, "--dry-run=server", "--filename", str(file))
+        words = (*OWNER, "--dry-run=server", "--filename", str(file), *words)
         said = self.ask("apply", *words, timeout=CHANGE)
         if said.status != 0:
             fact = f"kubectl apply --dry-run=server ended with status {said.status}"
             problem = CommandError(fact, log=said.output.strip())
             raise kube_refusals.explained(problem, self.namespace)
+        return said.output
 
     def apply(self, objects: Sequence[Raw], file: Path) -> None:
         """Apply objects, as the owner of their fields; others keep what these do not say.

@@ -24,6 +24,7 @@ from moorings.services.app_images import AppImages
 from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger import Jaeger
+from moorings.services.kube_beside import COSTLY, Beside
 from moorings.services.kube_candidate import Candidate
 from moorings.services.kube_check import Check
 from moorings.services.kube_chosen import Chosen
@@ -351,10 +352,41 @@ class K8s:
         """Start what the app leans on, unless it runs, and wait until it is ready."""
         self._check(release)
         self._apply(self._ground(release, "config"), "ground")
-        chosen = ("postgres", *([] if self._told else ["jaeger"]))
-        self._apply(self._objects(release, *chosen), "lean")
-        for name in chosen:
+        self._apply(self._beside.but_running(self._objects(release, *self._leans)), "lean")
+        for name in self._leans:
             self._watch("statefulset" if name == "postgres" else "deployment", name, LEAN)
+
+    @property
+    def _leans(self) -> tuple[str, ...]:
+        return ("postgres",) if self._told else ("postgres", "jaeger")
+
+    @property
+    def _beside(self) -> Beside:
+        return Beside(self.kubectl, self.home)
+
+    def interrupts(self) -> list[str]:
+        """Return what would have to be made anew while clients wait, and why."""
+        found = self._changes() if not self.context.runner.dry and self.live() else []
+        return [f"{COSTLY} ({why})" for one, why in found if name_of(one) == COSTLY]
+
+    def renew(self) -> None:
+        """Make anew what the app leans on and is not as the working tree would make it."""
+        for one, why in self._changes():
+            name, kind = name_of(one), one["kind"].lower()
+            with ui.working(f"Making {name} anew: {why}"):
+                self._apply([one], "renewed")
+                self._watch(kind, name, LEAN)
+            ui.good(f"made {name} anew: {why}")
+
+    def _changes(self) -> list[tuple[Raw, str]]:
+        release, live = self.version(), self.live()
+        # The live release has the same manifests, and nothing may be at hand to make images.
+        if self.context.runner.dry or (live is not None and live.version == release.version):
+            return []
+        if not self.kubectl.require("namespace", self.namespace):
+            return []
+        self.sources.copy(release.version)
+        return list(self._beside.changed(self._objects(release, *self._leans)))
 
     def _ground(self, release: Release, more: str) -> list[Raw]:
         """Return what the rest lies on; the namespace's policy may be an administrator's alone."""
@@ -370,7 +402,7 @@ class K8s:
         self.sources.copy(release.version)
         images = {"JAEGER_IMAGE": self._stand_ins().get("JAEGER_IMAGE", "")}
         self._bring({name: image for name, image in images.items() if image})
-        self._apply(self._ground(release, "jaeger"), "jaeger")
+        self._apply(self._beside.but_running(self._ground(release, "jaeger")), "jaeger")
         self._watch("deployment", "jaeger", LEAN)
 
     def _watch(self, kind: str, name: str, timeout: float) -> None:

@@ -382,3 +382,60 @@ def test_down_takes_the_flag_of_maintenance_away_whoever_made_it(opens: Opens) -
     client = holding(OURS)
     opens(client).down()
     assert "delete configmap flags --ignore-not-found" in client.did
+
+
+def postgres(image: str) -> Raw:
+    template = {"spec": {"containers": [{"image": image}]}}
+    return named("StatefulSet", "postgres", "postgres", spec={"template": template})
+
+
+def live(release: Release) -> Result:
+    """The Deployments of a release that serves."""
+    told = {"metadata": {"annotations": {"moorings.release": release.label}}}
+    more: Raw = {"spec": {"template": told}, "status": {"availableReplicas": 1}}
+    both = [named("Deployment", name, name, **more) for name in ("app", "gateway")]
+    return Result(0, json.dumps({"items": both}))
+
+
+@pytest.fixture
+def running(builds: Opens) -> Callable[[str], tuple[Client, K8s]]:
+    """Return a target whose release wants an image of PostgreSQL, where `old` runs."""
+
+    def made(image: str) -> tuple[Client, K8s]:
+        client = Client(
+            create=rendered(*WHOLE, postgres(image)),
+            apply=Result(0, json.dumps(postgres(image))),
+            get_namespace=THERE,
+            get_deployments=live(RELEASE),
+            get_statefulset=Result(0, json.dumps(postgres("old"))),
+        )
+        target = builds(client, k8s_images="public")
+        target._watch = lambda *arguments: None  # type: ignore[method-assign]
+        return client, target
+
+    return made
+
+
+Running = Callable[[str], tuple[Client, K8s]]
+
+
+def test_another_postgresql_is_asked_about_before_clients_wait_for_it(running: Running) -> None:
+    client, target = running("new")
+    assert target.interrupts() == ["postgres (image old -> new)"]
+    assert client.did == []
+    target.renew()
+    assert [words.split()[0] for words in client.did] == ["apply"]
+
+
+def test_the_same_postgresql_is_not_touched(running: Running) -> None:
+    client, target = running("old")
+    assert target.interrupts() == []
+    target.renew()
+    assert client.did == []
+
+
+def test_a_release_that_goes_back_leaves_postgresql_as_it_is(running: Running) -> None:
+    _, target = running("new")
+    target.sources.copy(RELEASE.version)
+    target._lean(RELEASE)
+    assert not (target.home / "lean.json").exists()

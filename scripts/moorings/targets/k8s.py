@@ -16,6 +16,7 @@ from moorings.packages import Supply
 from moorings.services import (
     app_env,
     cluster_needs,
+    kube_leftovers,
     kube_others,
     kube_own,
     kube_pods,
@@ -40,6 +41,7 @@ from moorings.services.kube_job import Job
 from moorings.services.kube_lease import Lease
 from moorings.services.kube_manifests import (
     LAST,
+    VERSION,
     Manifests,
     Wanted,
     mark,
@@ -280,11 +282,10 @@ class K8s:
         return self.images.built() & self.sources.there()
 
     def remove(self, version: str) -> None:
-        """Remove an image, and what of its configuration the cluster still has."""
+        """Remove an image, and what the cluster still has of its release."""
         self.images.remove(version)
-        if self.kubectl.find("namespace", self.namespace):
-            chosen = ("--selector", f"moorings.version={version}", "--ignore-not-found")
-            self.kubectl.ask("delete", "secret", *chosen)
+        if self.cluster is not None and not self.context.runner.dry:
+            kube_leftovers.remove(self.kubectl, version)
 
     def _objects(self, release: Release, *names: str) -> list[Raw]:
         """Return the objects of a release that belong to some parts, in the order of these."""
@@ -345,6 +346,7 @@ class K8s:
         self._lean(release)
         for raw in self._objects(release, "migration"):
             raw["metadata"]["name"] = f"{name}-{release.version}"[:63].rstrip("-")
+            raw["metadata"]["labels"][VERSION] = release.version
             raw["spec"]["template"]["spec"]["containers"][0]["command"] = words
             Job(self.kubectl, raw).run(self.home / f"{name}.json", timeout)
 

@@ -439,3 +439,18 @@ def test_a_release_that_goes_back_leaves_postgresql_as_it_is(running: Running) -
     target.sources.copy(RELEASE.version)
     target._lean(RELEASE)
     assert not (target.home / "lean.json").exists()
+
+
+def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None:
+    pod = {"spec": {"containers": [{"command": []}]}}
+    job = named("Job", "migration", "migration", spec={"template": pod})
+    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    client = Client(create=rendered(*WHOLE, job), get_namespace=THERE,
+                    get_job=Result(0, json.dumps(done)))  # fmt: skip
+    target = builds(client, k8s_images="public")
+    target._watch = lambda *arguments: None  # type: ignore[method-assign]
+    target.sources.copy(RELEASE.version)
+    target.migrate(RELEASE, "migrate")
+    (made,) = json.loads((target.home / "migration.json").read_text())["items"]
+    assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
+    assert made["metadata"]["labels"]["moorings.version"] == RELEASE.version

@@ -31,7 +31,8 @@ class Check:
         kube_storage.require(self.kubectl, objects)
         spaces = [one for one in objects if one["kind"] == "Namespace"]
         rest = [one for one in objects if one["kind"] != "Namespace"]
-        with ui.working("Asking the cluster of the manifests"), self._namespace(spaces):
+        title = "Asking the cluster whether it takes the manifests"
+        with ui.working(title), self._namespace(spaces):
             self.kubectl.would(rest, self.folder / "check.json")
 
     @contextmanager

@@ -51,6 +51,10 @@ DRAIN = Path("/run/gateway/drain")
 OVERLAYS = Path("deploy/k8s/overlays")
 
 
+class ManifestError(MoorError):
+    """Manifests that kustomize cannot read."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What differs from the overlay `dev`."""
@@ -101,7 +105,7 @@ class Manifests:
     def objects(self) -> list[Raw]:
         """Return all objects that the overlay comes to.
 
-        :raises MoorError: with what kustomize says of a file that it cannot read.
+        :raises ManifestError: with what kustomize says of a file that it cannot read.
         """
         said = self.kubectl.ask(
             "create", "--dry-run=client", "--output", "json", "--kustomize", str(self.folder)
@@ -109,7 +113,7 @@ class Manifests:
         if said.status != 0:
             hint = "mend deploy/k8s; after make secrets: kubectl kustomize deploy/k8s/overlays/dev"
             fact = f"the manifests cannot be used: {self._why(said.output)}"
-            raise MoorError(fact, log=said.output.strip(), hint=hint)
+            raise ManifestError(fact, log=said.output.strip(), hint=hint)
         return stream(said.output)
 
     def _why(self, said: str) -> str:

@@ -65,6 +65,11 @@ OF_ALL = (
         _MEND,
     ),
     Refusal(
+        r"ValidationError\((?P<place>[^)]+)\): (?P<why>[^;\n]+)",
+        "the manifests cannot be used: {place}: {why}",
+        _MEND,
+    ),
+    Refusal(
         r'no matches for kind "(?P<kind>\w+)" in version "(?P<version>[^"]+)"',
         "the cluster knows no {kind} of {version}",
         "install what brings it, or leave it out of deploy/k8s",

@@ -42,6 +42,7 @@ from moorings.services.kube_lease import Lease
 from moorings.services.kube_manifests import (
     LAST,
     VERSION,
+    ManifestError,
     Manifests,
     Wanted,
     mark,
@@ -368,7 +369,11 @@ class K8s:
 
     def interrupts(self) -> list[str]:
         """Return what would have to be made anew while clients wait, and why."""
-        found = self._changes() if not self.context.runner.dry and self.live() else []
+        try:
+            found = self._changes() if self.live() else []
+        except ManifestError:
+            # The deploy itself says so, and what is left as it was; it changes nothing before.
+            return []
         return [f"{COSTLY} ({why})" for one, why in found if name_of(one) == COSTLY]
 
     def renew(self) -> None:

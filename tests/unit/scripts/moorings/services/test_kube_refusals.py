@@ -65,6 +65,11 @@ def test_what_passes_by_itself_is_no_refusal(said: str) -> None:
         ("error: failed to create typed patch object (shop/app; apps/v1, Kind=Deployment): "
          "errors:\n  .spec.a: field not declared in schema\n  .spec.b: no",
          "Deployment app cannot be used: errors: .spec.a: field not declared in schema"),
+        ('error: error validating data: ValidationError(Service.spec): '
+         'unknown field "prots" in io.k8s.api.core.v1.ServiceSpec; if you choose to ignore these '
+         "errors, turn validation off with --validate=false",
+         'the manifests cannot be used: Service.spec: unknown field "prots" in '
+         "io.k8s.api.core.v1.ServiceSpec"),
         ('The Service "app" is invalid: spec.ports: Required value',
          "Service app cannot be used: spec.ports: Required value"),
         ('The Service "app" is invalid: \n* spec.ports[0].port: Invalid value: 0\n* more',

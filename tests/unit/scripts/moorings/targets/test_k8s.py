@@ -427,6 +427,14 @@ def test_another_postgresql_is_asked_about_before_clients_wait_for_it(running: R
     assert [words.split()[0] for words in client.did] == ["apply"]
 
 
+def test_what_cannot_be_read_is_told_by_the_deploy_itself(running: Running) -> None:
+    client, target = running("new")
+    client.said["create"] = Result(1, "error: MalformedYAMLError")
+    assert target.interrupts() == []
+    with pytest.raises(MoorError, match="the manifests cannot be used: error: Malformed"):
+        target.build(RELEASE)
+
+
 def test_the_same_postgresql_is_not_touched(running: Running) -> None:
     client, target = running("old")
     assert target.interrupts() == []

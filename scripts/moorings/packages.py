@@ -76,7 +76,8 @@ class Supply:
         """Tell whether it may be installed: told so, in CI, or asked on a terminal."""
         if self.yes or os.environ.get("CI", "") not in ("", "0", "false"):
             return True
-        question = f"{missing.what}. Install {', '.join(missing.packages)} now?"
+        more = f", {missing.offer}" if missing.offer else ""
+        question = f"{missing.what}. Install {', '.join(missing.packages)}{more} now?"
         return sys.stdin.isatty() and click.confirm(question)
 
     def get(self, packages: Sequence[str], options: Sequence[str] = ()) -> None:

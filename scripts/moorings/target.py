@@ -30,6 +30,8 @@ class Need:
     """Debian's, that have it; moor may install them."""
     remedy: Callable[[], None] | None = field(default=None, compare=False)
     """What does more than install them, where that is not enough."""
+    offer: str = ""
+    """What that is, as the question says it."""
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,12 @@ class Own(Column):
         self._shared: Site | None = None
         self.has = frozenset({"runtime", "probe", "process", "deploy", "traces"})
         self.has |= {"store"} if is_sample(self._yard.plain.settings) else set()
-        self.has |= _surroundings(self._yard.plain.target)
-        self.has |= {"database"} if isinstance(self._yard.plain.target, Keeps) else set()
-        self.has |= {"parts"} if isinstance(self._yard.plain.target, Renews) else set()
+        target = self._yard.plain.target
+        self.has |= _surroundings(target)
+        self.has |= {"database"} if isinstance(target, Keeps) else set()
+        # A cluster takes in another gateway by a rollout, which costs clients nothing.
+        parts = isinstance(target, Renews) and isinstance(target, Contained)
+        self.has |= {"parts"} if parts else set()
 
     @property
     def _yard(self) -> Yard:

@@ -85,7 +85,7 @@ class Candidate:
     def remove(self, wait: bool = True) -> None:
         """Take it away; fine where there is none."""
         self.forwards.end(POD)
-        if self._pod is not None:
+        if self.kubectl.require("pod", POD):
             words = ("delete", "pod", POD, "--ignore-not-found", "--grace-period=10")
             self.kubectl.do(*words, f"--wait={str(wait).lower()}")
 

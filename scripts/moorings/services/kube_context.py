@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from moorings import packages
+from moorings.services import kube_refusals
 from moorings.services.kubectl import ASK, Kubectl, at
 from moorings.target import Need
 
@@ -74,8 +76,11 @@ def of_view(view: str) -> Context | None:
     return Context(str(name), str(server or "")) if name else None
 
 
-def need(context: Context | None, named: bool, environ: Mapping[str, str] = os.environ) -> Need:
-    """Want a context that may be touched: a local one, one that was named, or one agreed to."""
+def need(context: Context | None, named: bool) -> Need:
+    """Want a context that may be touched: a local one, or one that was named or agreed to."""
+    if context is None and not packages.find("kubectl"):
+        fact, how = kube_refusals.NO_KUBECTL
+        return Need(fact, False, how)
     if context is None:
         how = "./moor cluster up, as root on Linux, or name one: --set k8s.context=NAME"
         return Need("kubectl knows no cluster", False, how)
@@ -83,14 +88,14 @@ def need(context: Context | None, named: bool, environ: Mapping[str, str] = os.e
         return Need(f"the cluster of context {context.name}", True, "")
     what = f"context {context.name} ({context.server}) is no local cluster"
     how = f"if it is meant: --set k8s.context={context.name}, or MOOR_K8S_CONTEXT={context.name}"
-    return Need(what, _agreed(what, environ), how)
+    return Need(what, False, how)
 
 
-def _agreed(what: str, environ: Mapping[str, str]) -> bool:
+def agreed(what: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Ask on a terminal; in CI nobody is asked, and nothing is touched."""
     if environ.get("CI", "") not in ("", "0", "false") or not sys.stdin.isatty():
         return False
-    return click.confirm(f"{what}. Deploy there all the same?", default=False)
+    return click.confirm(f"{what}. Go on all the same?", default=False)
 
 
 def answers(kubectl: Kubectl, context: str) -> Need:
@@ -98,18 +103,5 @@ def answers(kubectl: Kubectl, context: str) -> Need:
     said = kubectl.ask("get", "--raw", "/readyz", timeout=ASK)
     if said.status == 0:
         return Need(f"the API of {context}", True, "")
-    return Need(*refused(said.output, context))
-
-
-def refused(said: str, context: str) -> tuple[str, bool, str]:
-    """Tell why the API does not answer, and the next step, from what kubectl says."""
-    words = said.lower()
-    if "is not installed" in words:
-        how = "see https://kubernetes.io/docs/tasks/tools/; ./moor cluster up brings one too"
-        return "kubectl is not installed", False, how
-    if "unauthorized" in words or "must be logged in" in words or "expired" in words:
-        return f"the credentials of context {context} are refused", False, "log in to it anew"
-    if "forbidden" in words:
-        return f"context {context} may not ask its cluster", False, "ask who looks after it"
-    last = (said.strip().splitlines() or ["no answer"])[-1]
-    return f"the cluster of context {context} does not answer: {last[:200]}", False, "start it"
+    fact, how = kube_refusals.silent(said.output, context)
+    return Need(fact, False, how)

@@ -6,6 +6,7 @@ from pathlib import Path
 from moorings import probe
 from moorings.errors import CommandError, NotReadyError
 from moorings.services import kube_reasons
+from moorings.services.kube_events import Refusals, Refused
 from moorings.services.kube_rollout import log_of
 from moorings.services.kubectl import Kubectl, Raw, at
 
@@ -33,19 +34,29 @@ class Job:
         self.kubectl.apply([self.raw], file)
         if self.kubectl.runner.dry:
             return
+        refusals = Refusals(self.kubectl)
+        refused: Refused | None = None
+
+        def ended() -> bool | None:
+            nonlocal refused
+            found = self.kubectl.find("job", self.name) or {}
+            refused = None if self._pods() else refusals.of(found)
+            return False if refused else self._ended(found)
+
         try:
-            done = probe.until(self._ended, what=f"job {self.name}", timeout=timeout, every=0.5,
+            done = probe.until(ended, what=f"job {self.name}", timeout=timeout, every=0.5,
                                last=self._why)  # fmt: skip
         except NotReadyError as late:
             late.log = self.log()
             raise
+        if refused:
+            raise CommandError(refused[0], hint=refused[1])
         if not done:
             log = self.log()
             raise CommandError(f"job {self.name} failed: {self._why()}", log=log)
 
-    def _ended(self) -> bool | None:
+    def _ended(self, found: Raw) -> bool | None:
         # `kubectl wait` for one condition waits out its time where the other one comes.
-        found = self.kubectl.find("job", self.name) or {}
         conditions = at(found, "status", "conditions") or []
         states = {one.get("type") for one in conditions if one.get("status") == "True"}
         if "Complete" in states:
@@ -69,6 +80,6 @@ class Job:
 
     def remove(self) -> None:
         """Remove it with its pods; fine where there is none."""
-        if self.kubectl.find("job", self.name):
+        if self.kubectl.require("job", self.name):
             self.kubectl.do("delete", "job", self.name, "--ignore-not-found",
                             "--cascade=foreground")  # fmt: skip

@@ -51,6 +51,10 @@ DRAIN = Path("/run/gateway/drain")
 OVERLAYS = Path("deploy/k8s/overlays")
 
 
+class ManifestError(MoorError):
+    """Manifests that kustomize cannot read."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What differs from the overlay `dev`."""
@@ -101,16 +105,22 @@ class Manifests:
     def objects(self) -> list[Raw]:
         """Return all objects that the overlay comes to.
 
-        :raises MoorError: with what kustomize says of a file that it cannot read.
+        :raises ManifestError: with what kustomize says of a file that it cannot read.
         """
         said = self.kubectl.ask(
             "create", "--dry-run=client", "--output", "json", "--kustomize", str(self.folder)
         )
         if said.status != 0:
-            last = (said.output.strip().splitlines() or ["nothing was said"])[-1]
-            hint = f"mend deploy/k8s; kubectl kustomize {self.folder} shows the whole"
-            raise MoorError(f"the manifests cannot be used: {last}", log=said.output, hint=hint)
+            hint = "mend deploy/k8s; after make secrets: kubectl kustomize deploy/k8s/overlays/dev"
+            fact = f"the manifests cannot be used: {self._why(said.output)}"
+            raise ManifestError(fact, log=said.output.strip(), hint=hint)
         return stream(said.output)
+
+    def _why(self, said: str) -> str:
+        """Return what kustomize says of the innermost folder: it begins with the outermost."""
+        last = (said.strip().splitlines() or ["nothing was said"])[-1]
+        _, _, inner = last.replace(f"{self.source}/", "").rpartition("path '")
+        return inner.replace("': ", ": ", 1).replace("accumulating resources: ", "")
 
 
 def mark(release: Release) -> str:

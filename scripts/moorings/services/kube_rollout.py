@@ -1,57 +1,18 @@
 """A rollout, watched: how far it is, and why it does not get on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from moorings import probe, ui
 from moorings.errors import MoorError, NotReadyError
-from moorings.services import kube_pods, kube_reasons
+from moorings.services import kube_pods, kube_reasons, kube_refusals
+from moorings.services.kube_events import Refusals, Refused
+from moorings.services.kube_progress import REVISION, Progress
 from moorings.services.kubectl import Kubectl, Raw, at
 
 #: Seconds between two looks.
 EVERY = 0.5
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a Deployment or a StatefulSet says of its rollout."""
-
-    raw: Raw
-
-    def _number(self, *path: str) -> int:
-        return int(at(self.raw, *path) or 0)
-
-    @property
-    def wanted(self) -> int:
-        """How many pods there are to be."""
-        return self._number("spec", "replicas")
-
-    @property
-    def complete(self) -> bool:
-        """Whether all pods are new and available; old ones may still be draining."""
-        seen = self._number("status", "observedGeneration")
-        if seen < self._number("metadata", "generation"):
-            return False
-        new, all_ = self._number("status", "updatedReplicas"), self._number("status", "replicas")
-        return new == all_ == self.wanted == self._number("status", "availableReplicas")
-
-    def __str__(self) -> str:
-        new = self._number("status", "updatedReplicas")
-        old = self._number("status", "replicas") - new
-        available = self._number("status", "availableReplicas")
-        return f"{new} new and {old} old pods, {available} available of {self.wanted}"
-
-    @property
-    def failure(self) -> str:
-        """What its controller says of a failure; empty: it sees none."""
-        conditions = at(self.raw, "status", "conditions") or []
-        for one in conditions:
-            if one.get("type") == "ReplicaFailure" and one.get("status") == "True":
-                return " ".join(f"{one.get('reason')}: {one.get('message')}".split())
-        for one in conditions:
-            if one.get("type") == "Progressing" and one.get("status") == "False":
-                return str(one.get("reason"))
-        return ""
 
 
 @dataclass(frozen=True)
@@ -63,8 +24,13 @@ class Rollout:
     name: str
 
     @property
-    def _object(self) -> Raw:
-        return self.kubectl.find(self.kind, self.name) or {}
+    def progress(self) -> Progress:
+        """One look at it: all of it in one answer, so that its parts belong together."""
+        kinds = f"{self.kind},pod" if self.kind == "statefulset" else f"{self.kind},replicaset,pod"
+        found = self.kubectl.get(kinds, "--selector", f"{kube_pods.NAME}={self.name}")
+        own = [one for one in found if str(one.get("kind")).lower() == self.kind
+               and at(one, "metadata", "name") == self.name]  # fmt: skip
+        return Progress(own[0] if own else {}, found)
 
     def watch(self, timeout: float) -> None:
         """Wait until it is complete.
@@ -72,46 +38,43 @@ class Rollout:
         :param timeout: seconds.
         :raises NotReadyError: with the reason in one line.
         """
-        seen = "it has not begun"
+        seen, refused = Progress({}), None
+        refusals = Refusals(self.kubectl, fresh=False)
 
         def complete() -> bool | None:
-            nonlocal seen
-            progress = Progress(self._object)
-            seen = str(progress)
-            if progress.complete:
+            nonlocal seen, refused
+            seen = self.progress
+            if seen.complete:
                 return True
-            return False if progress.failure or self._hopeless() else None
+            # A Deployment says it itself.
+            if self.kind == "statefulset" and not seen.pods:
+                refused = refusals.of(seen.raw)
+            return False if seen.failure or seen.hopeless or refused else None
 
-        with ui.working(f"Rolling out {self.name}", lambda: seen):
+        with ui.working(f"Rolling out {self.name}", lambda: str(seen)):
             try:
                 done = probe.until(complete, what=f"{self.name} to roll out", timeout=timeout,
-                                   every=EVERY, last=lambda: seen)  # fmt: skip
+                                   every=EVERY, last=lambda: str(seen))  # fmt: skip
             except NotReadyError as late:
-                raise self.failed(late.fact) from None
+                raise self.failed(seen, late.fact) from None
         if not done:
-            raise self.failed(Progress(self._object).failure)
+            raise self.failed(seen, seen.failure, refused)
 
-    def _hopeless(self) -> bool:
-        return kube_reasons.hopeless(self.pods())
-
-    def pods(self) -> list[Raw]:
-        """Return the pods that are not going, the newest first."""
-        selector = f"{kube_pods.NAME}={self.name}"
-        found = self.kubectl.get("pods", "--selector", selector)
-        there = [one for one in found if not kube_pods.going(one)]
-        return sorted(there, key=lambda one: str(at(one, "metadata", "creationTimestamp")),
-                      reverse=True)  # fmt: skip
-
-    def failed(self, said: str) -> MoorError:
+    def failed(self, seen: Progress, said: str, refused: Refused | None = None) -> MoorError:
         """Return the error of a rollout that does not get on, with the reason in one line.
 
         :param said: what its controller, or the clock, says.
+        :param refused: why there is no pod, and the next step, where that is known.
         """
-        unready = [one for one in self.pods() if not kube_pods.ready(one)][:1]
+        unready = [one for one in seen.pods if not kube_pods.ready(one)][:1]
         log = "\n".join(log_of(self.kubectl, kube_pods.name(one), 200) for one in unready)
         why = kube_reasons.of_pods(unready, log) or kube_reasons.cause(log)
-        why = why or said or "it does not say why"
-        return NotReadyError(f"{self.name} does not roll out: {why}", log=log)
+        told, hint = (why, "") if why else refused or self._known(said) or (said, "")
+        fact = f"{self.name} does not roll out: {told or 'it does not say why'}"
+        return NotReadyError(fact, log=log, hint=hint)
+
+    def _known(self, said: str) -> Refused | None:
+        return kube_refusals.of_pod(said, self.kubectl.namespace)
 
 
 def log_of(kubectl: Kubectl, pod: str, lines: int) -> str:
@@ -137,21 +100,39 @@ class Revisions:
 
         :raises CommandError: where the cluster does not say: an undo deletes what was not there.
         """
-        return cls(kubectl, {name: _revision(kubectl, name) for name in names})
+        found = {name: kubectl.require("deployment", name) for name in names}
+        return cls(kubectl, {name: _revision(one) for name, one in found.items()})
 
     def undo(self, timeout: float) -> None:
-        """Go back to what ran before; what did not run before goes."""
+        """Go back to what ran before; what did not run before goes.
+
+        What goes wrong here is said, and hides neither why it is undone nor the other one.
+        """
         with ui.working("Undoing the rollout"):
             for name, revision in self.known.items():
-                if not revision:
-                    self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
-                elif _revision(self.kubectl, name) != revision:
-                    back = f"--to-revision={revision}"
-                    self.kubectl.do("rollout", "undo", f"deployment/{name}", back)
+                with _said(name):
+                    self._begin(name, revision)
+            for name in (name for name, revision in self.known.items() if revision):
+                with _said(name):
                     Rollout(self.kubectl, "deployment", name).watch(timeout)
 
+    def _begin(self, name: str, revision: str) -> None:
+        if not revision:
+            self.kubectl.do("delete", "deployment", name, "--ignore-not-found")
+            return
+        found = self.kubectl.require("deployment", name) or {}
+        # Its controller may not have looked yet: the revision is then still the old one.
+        if _revision(found) != revision or not Progress(found).observed:
+            self.kubectl.do("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
 
-def _revision(kubectl: Kubectl, name: str) -> str:
-    found = kubectl.require("deployment", name)
-    key = "deployment.kubernetes.io/revision"
-    return str(at(found, "metadata", "annotations", key) or "") if found else ""
+
+@contextmanager
+def _said(name: str) -> Iterator[None]:
+    try:
+        yield
+    except MoorError as late:
+        ui.warn(f"{name} is not as it was before: {late.fact}")
+
+
+def _revision(deployment: Raw | None) -> str:
+    return str(at(deployment, *REVISION) or "")

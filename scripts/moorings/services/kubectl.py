@@ -9,12 +9,15 @@ from typing import Any
 from moorings import guarded, packages
 from moorings.errors import CommandError, MoorError
 from moorings.runner import LocalRunner, Result, Runner
+from moorings.services import kube_refusals
 
 #: Seconds that a question may take, and a change that waits for nothing.
 ASK, CHANGE = 30.0, 60.0
 
 #: Who has a field of an object that moor applies.
 MANAGER = "moorings"
+
+OWNER = ("--server-side", "--force-conflicts", "--field-manager", MANAGER)
 
 Raw = dict[str, Any]
 
@@ -63,29 +66,58 @@ class Kubectl:
         """Tell whether the cluster lets the operator do something to objects of a kind."""
         return self.ask("auth", "can-i", verb, kind).status == 0
 
-    def get(self, *words: str) -> list[Raw]:
-        """Return objects; none where there is none, or nobody answers."""
-        said = self.ask("get", *words, "--output", "json", "--ignore-not-found")
-        found = parsed(said.output) if said.status == 0 else {}
-        if not found:
-            return []
-        return list(found["items"]) if "items" in found else [found]
+    def every(self, *words: str) -> list[Raw]:
+        """Return objects; none only where the cluster itself says that there is none.
 
-    def find(self, kind: str, name: str) -> Raw | None:
-        """Return one object, where there is one."""
-        return next(iter(self.get(kind, name)), None)
+        :raises CommandError: where it says nothing, or may not be asked.
+        """
+        said = self.ask("get", *words, "--output", "json", "--ignore-not-found")
+        if said.status != 0:
+            fact, hint = kube_refusals.silent(said.output, self.context)
+            raise CommandError(fact, log=said.output.strip(), hint=hint)
+        found = parsed(said.output)
+        return list(found["items"]) if "items" in found else [found] if found else []
 
     def require(self, kind: str, name: str) -> Raw | None:
         """Return one object; None only where the cluster itself says that there is none.
 
         :raises CommandError: where it says nothing, or may not be asked.
         """
-        said = self.ask("get", kind, name, "--output", "json", "--ignore-not-found")
+        return next(iter(self.every(kind, name)), None)
+
+    def get(self, *words: str) -> list[Raw]:
+        """Return objects; none where there is none, or nobody answers: never to decide by."""
+        try:
+            return self.every(*words)
+        except CommandError:
+            return []
+
+    def find(self, kind: str, name: str) -> Raw | None:
+        """Return one object, where there is one and somebody answers."""
+        return next(iter(self.get(kind, name)), None)
+
+    def gone(self, *words: str) -> bool:
+        """Tell whether the cluster itself says that there is none of some objects."""
+        try:
+            return not self.every(*words)
+        except CommandError:
+            return False
+
+    def would(self, objects: Sequence[Raw], file: Path, *words: str) -> str:
+        """Return what the cluster says that it would make of objects; change nothing.
+
+        :param file: where they are written down, for this user alone.
+        :param words: more of them, as for what is said.
+        :raises CommandError: with what it would refuse.
+        """
+        guarded.leave(file, json.dumps(listed(objects), indent=1), None)
+        words = (*OWNER, "--dry-run=server", "--filename", str(file), *words)
+        said = self.ask("apply", *words, timeout=CHANGE)
         if said.status != 0:
-            hint = "see that it answers: kubectl get --raw /readyz"
-            fact = f"the cluster does not say whether there is the {kind} {name}"
-            raise CommandError(fact, log=said.output.strip(), hint=hint)
-        return parsed(said.output) or None
+            fact = f"kubectl apply --dry-run=server ended with status {said.status}"
+            problem = CommandError(fact, log=said.output.strip())
+            raise kube_refusals.explained(problem, self.namespace)
+        return said.output
 
     def apply(self, objects: Sequence[Raw], file: Path) -> None:
         """Apply objects, as the owner of their fields; others keep what these do not say.
@@ -97,8 +129,10 @@ class Kubectl:
             return
         if not self.runner.dry:
             guarded.leave(file, json.dumps(listed(objects), indent=1), None)
-        owner = ("--server-side", "--force-conflicts", "--field-manager", MANAGER)
-        self.do("apply", *owner, "--filename", str(file))
+        try:
+            self.do("apply", *OWNER, "--filename", str(file))
+        except CommandError as problem:
+            raise kube_refusals.explained(problem, self.namespace) from None
 
 
 def listed(objects: Sequence[Raw]) -> Raw:

@@ -1,6 +1,7 @@
 """What the engine and PostgreSQL refuse, in words of moor: the fact, and the next step."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moorings.errors import CommandError
@@ -55,15 +56,21 @@ REFUSALS = (
 )
 
 
+def of(text: str, refusals: Iterable[Refusal]) -> tuple[str, str] | None:
+    """Return the fact and the next step of the first refusal that a text shows; None: of none."""
+    for one in refusals:
+        found = re.search(one.shows, text, re.IGNORECASE)
+        if found is not None:
+            return one.fact.format(**found.groupdict()), one.hint
+    return None
+
+
 def explained(problem: CommandError, said: str = "") -> CommandError:
     """Return the same in words of moor, where it is known; else as it is.
 
     :param said: what the containers concerned have logged.
     """
-    text = f"{problem.fact}\n{problem.log}\n{said}"
-    for one in REFUSALS:
-        found = re.search(one.shows, text, re.IGNORECASE)
-        if found is not None:
-            fact = one.fact.format(**found.groupdict())
-            return CommandError(fact, hint=one.hint, log=problem.log or said)
+    known = of(f"{problem.fact}\n{problem.log}\n{said}", REFUSALS)
+    if known is not None:
+        return CommandError(known[0], hint=known[1], log=problem.log or said)
     return CommandError(problem.fact, hint=problem.hint, log=f"{problem.log}\n{said}".strip())

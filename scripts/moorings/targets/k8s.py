@@ -2,8 +2,7 @@
 
 import json
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -17,7 +16,8 @@ from moorings.packages import Supply
 from moorings.services import (
     app_env,
     cluster_needs,
-    kube_context,
+    kube_leftovers,
+    kube_others,
     kube_own,
     kube_pods,
 )
@@ -25,10 +25,14 @@ from moorings.services.app_images import AppImages
 from moorings.services.cluster import Cluster
 from moorings.services.engine import Engine
 from moorings.services.jaeger import Jaeger
+from moorings.services.kube_beside import COSTLY, Beside
 from moorings.services.kube_candidate import Candidate
+from moorings.services.kube_check import Check
+from moorings.services.kube_chosen import Chosen
 from moorings.services.kube_context import Context as KubeContext
 from moorings.services.kube_database import KubeDatabase
 from moorings.services.kube_endpoints import KubeEndpoints
+from moorings.services.kube_flag import Flag
 from moorings.services.kube_fleet import Fleet
 from moorings.services.kube_forwards import Forwards
 from moorings.services.kube_images import KubeImages
@@ -37,13 +41,15 @@ from moorings.services.kube_job import Job
 from moorings.services.kube_lease import Lease
 from moorings.services.kube_manifests import (
     LAST,
+    VERSION,
+    ManifestError,
     Manifests,
     Wanted,
     mark,
     name_of,
     pod_grace,
 )
-from moorings.services.kube_pods import NAME, RELEASE
+from moorings.services.kube_pods import RELEASE
 from moorings.services.kube_rollout import Revisions, Rollout, log_of
 from moorings.services.kubectl import Kubectl, Raw, at
 from moorings.settings import option
@@ -65,8 +71,6 @@ PARTS_OF_IT = ("app", "gateway")
 #: Everything that down removes; the claim of the database is not among them.
 KINDS = ("deployment,statefulset,service,horizontalpodautoscaler,poddisruptionbudget,"
          "networkpolicy,job,pod,configmap,secret,serviceaccount")  # fmt: skip
-
-FLAG = "flags"
 
 
 @dataclass(frozen=True)
@@ -109,12 +113,15 @@ class K8s:
         self.options = context.settings.of(self.name, Options)
         self.server = context.settings.server
         self.home = context.layout.home / "k8s"
+        named, note = self.options.context, self.home / "context"
+        self.chosen = Chosen(context.layout, context.runner, self.namespace, named, note)
         self.sources = Sources(context, PARTS)
         self.engine = Engine(context.runner, context.layout, os.environ)
         chosen = (self.options.server, self.sources, self.options.images, "k8s.images")
         self.images = AppImages(context, self.engine, *chosen)
         self._bases: dict[str, str] | None = None
         self._rendered: dict[str, list[Raw]] = {}
+        self._checked: set[str] = set()
         self.edit: Callable[[Raw], None] = as_it_is
 
     @property
@@ -127,34 +134,15 @@ class K8s:
         """The deployment's own, so that two checkouts never meet."""
         return f"moorings-{self.context.layout.name}"[:63].rstrip("-")
 
-    @cached_property
+    @property
     def cluster(self) -> KubeContext | None:
         """The context that is in force."""
-        return kube_context.current(self._client, self._wanted)
-
-    @property
-    def _wanted(self) -> str:
-        """The context by its name: of the settings, or where it was deployed last."""
-        note = self.home / "context"
-        return self.options.context or (note.read_text() if note.exists() else "")
-
-    @cached_property
-    def _client(self) -> Kubectl:
-        """The client: where the operator's own knows no cluster, that of moor's own."""
-        runner, environ = self.context.runner, dict(os.environ)
-        client = Kubectl(runner, environ, self._wanted, self.namespace)
-        if kube_context.current(client, self._wanted) is not None:
-            return client
-        own = kube_own.nearest(self.context.layout, runner)
-        if own is None:
-            return client
-        environ["KUBECONFIG"] = str(own.kubeconfig)
-        return Kubectl(runner, environ, "", self.namespace, own.programs.kubectl)
+        return self.chosen.cluster
 
     @property
     def kubectl(self) -> Kubectl:
         """The cluster, in the namespace of this deployment."""
-        return replace(self._client, context=self.cluster.name if self.cluster else "")
+        return self.chosen.kubectl
 
     @property
     def forwards(self) -> Forwards:
@@ -170,10 +158,15 @@ class K8s:
     def _candidate(self) -> Candidate:
         return Candidate(self.kubectl, self.forwards, self.home)
 
+    @property
+    def _flag(self) -> Flag:
+        return Flag(self.kubectl, self.where, self.home)
+
     def held(self, doing: str) -> AbstractContextManager[None]:
-        """Hold the lease of the namespace."""
-        if self.cluster is None or self.context.runner.dry:
+        """Hold the lease of the namespace, once the cluster is one that may be changed."""
+        if self.context.runner.dry or not self.chosen.there():
             return nullcontext()
+        self.chosen.require()
         return Lease(self.kubectl, self.home).held(doing)
 
     def fleet(self) -> Fleet:
@@ -189,41 +182,32 @@ class K8s:
 
     def needs(self) -> list[Need]:
         """Want a cluster that may be touched and answers, and an engine for the images."""
-        first = kube_context.need(self.cluster, named=bool(self._wanted))
-        if self.cluster is None:
-            return [
-                replace(
-                    first,
-                    packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
-                    remedy=self._throwaway,
-                )
-            ]
+        if not self.chosen.none_at_all:
+            needs = self._of_cluster()
+            return [*needs, *self.images.needs()] if needs[0].there else needs
+        missing = replace(
+            self.chosen.need(),
+            packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
+            remedy=self._throwaway,
+            offer="build a Kubernetes for this machine (minutes, once), and start it",
+        )
+        return [missing, *self.images.needs()]
+
+    def _of_cluster(self) -> list[Need]:
+        """Want one that may be touched, that answers, and that has room for a namespace of ours."""
+        first = self.chosen.need()
         if not first.there:
             return [first]
-        assert self.cluster is not None
-        needs = [first, kube_context.answers(self.kubectl, self.cluster.name)]
-        if needs[-1].there:
-            needs.append(self._storage())
-        return [*needs, *self.images.needs()]
+        answers = self.chosen.answers()
+        return [first, answers, *([kube_others.need(self.kubectl)] if answers.there else [])]
 
     def _throwaway(self) -> None:
         """Start a cluster of moor's own, where there is none at hand."""
         layout, runner = self.context.layout, self.context.runner
         cluster.start(layout, runner, yes=True)
-        for name in ("cluster", "_client", "where"):
-            self.__dict__.pop(name, None)
-        lifecycle.require(self.needs())
-
-    def _storage(self) -> Need:
-        """Want a default StorageClass, unless the database has its volume, or none may look."""
-        key = "storageclass.kubernetes.io/is-default-class"
-        found = self.kubectl.get("storageclass")
-        default = any(at(one, "metadata", "annotations", key) == "true" for one in found)
-        unseen = not default and not self.kubectl.may("list", "storageclasses")
-        there = default or unseen or bool(self.data())
-        how = "make one the default, or name one: volumeClaimTemplates of components/postgres"
-        what = "a default StorageClass" if there else "the cluster has no default StorageClass"
-        return Need(what, there, how)
+        self.chosen.forget()
+        self.__dict__.pop("where", None)
+        lifecycle.require(self._of_cluster())
 
     def version(self) -> Release:
         """Name the version by what the image and the manifests are made of, and its server."""
@@ -231,9 +215,23 @@ class K8s:
         return Release(f"{made.version}-{self.options.server}", made.commit)
 
     def build(self, release: Release) -> None:
-        """Make the image, and see that the nodes have it and those that it leans on."""
+        """Make the image, and see that the nodes have it and those that it leans on.
+
+        :raises MoorError: where the cluster would not take the manifests; no image is built then.
+        """
+        self.sources.copy(release.version)
+        self._check(release)
         self.images.build(release)
         self._bring(self._images_of(release))
+
+    def _check(self, release: Release) -> None:
+        """See once of a release that the cluster takes all of its manifests."""
+        if self.context.runner.dry or mark(release) in self._checked:
+            return
+        # Which images they name changes nothing, and those may have to be made first.
+        objects = self._rendering(release, {})
+        Check(self.kubectl, self.home).takes(objects)
+        self._checked.add(mark(release))
 
     def _images_of(self, release: Release) -> dict[str, str]:
         images = {"APP": self.images.name(release.version), **self._stand_ins()}
@@ -285,11 +283,10 @@ class K8s:
         return self.images.built() & self.sources.there()
 
     def remove(self, version: str) -> None:
-        """Remove an image, and what of its configuration the cluster still has."""
+        """Remove an image, and what the cluster still has of its release."""
         self.images.remove(version)
-        if self.kubectl.find("namespace", self.namespace):
-            chosen = ("--selector", f"moorings.version={version}", "--ignore-not-found")
-            self.kubectl.ask("delete", "secret", *chosen)
+        if self.cluster is not None and not self.context.runner.dry:
+            kube_leftovers.remove(self.kubectl, version)
 
     def _objects(self, release: Release, *names: str) -> list[Raw]:
         """Return the objects of a release that belong to some parts, in the order of these."""
@@ -297,12 +294,16 @@ class K8s:
             return []
         known = mark(release)
         if known not in self._rendered:
-            manifests = self._manifests(release)
-            manifests.write(self._what(release))
-            self._rendered[known] = manifests.objects()
-            for one in self._rendered[known]:
-                self.edit(one)
+            self._rendered[known] = self._rendering(release, self._stand_ins())
         return _chosen(self._rendered[known], names)
+
+    def _rendering(self, release: Release, images: Mapping[str, str]) -> list[Raw]:
+        manifests = self._manifests(release)
+        manifests.write(self._what(release, images))
+        objects = manifests.objects()
+        for one in objects:
+            self.edit(one)
+        return objects
 
     def _manifests(self, release: Release) -> Manifests:
         self._prepare()
@@ -315,15 +316,14 @@ class K8s:
         make = str(self.context.layout.root / "deploy" / "docker" / "secrets.sh")
         argv = [make, str(self.home / "secrets")]
         self.context.runner.run(argv, timeout=10, quiet=True)
-        if self.cluster is not None:
-            (self.home / "context").write_text(self.cluster.name)
+        self.chosen.remember()
 
-    def _what(self, release: Release) -> Wanted:
+    def _what(self, release: Release, images: Mapping[str, str]) -> Wanted:
         return Wanted(
             namespace=self.namespace,
             release=app_env.inside(self.context.settings, release),
             image=self.images.name(release.version),
-            images=self._stand_ins(),
+            images=images,
             server=self.server,
             replicas=self.options.replicas,
             most=max(self.options.most, self.options.replicas),
@@ -347,16 +347,53 @@ class K8s:
         self._lean(release)
         for raw in self._objects(release, "migration"):
             raw["metadata"]["name"] = f"{name}-{release.version}"[:63].rstrip("-")
+            raw["metadata"]["labels"][VERSION] = release.version
             raw["spec"]["template"]["spec"]["containers"][0]["command"] = words
             Job(self.kubectl, raw).run(self.home / f"{name}.json", timeout)
 
     def _lean(self, release: Release) -> None:
         """Start what the app leans on, unless it runs, and wait until it is ready."""
+        self._check(release)
         self._apply(self._ground(release, "config"), "ground")
-        chosen = ("postgres", *([] if self._told else ["jaeger"]))
-        self._apply(self._objects(release, *chosen), "lean")
-        for name in chosen:
+        self._apply(self._beside.but_running(self._objects(release, *self._leans)), "lean")
+        for name in self._leans:
             self._watch("statefulset" if name == "postgres" else "deployment", name, LEAN)
+
+    @property
+    def _leans(self) -> tuple[str, ...]:
+        return ("postgres",) if self._told else ("postgres", "jaeger")
+
+    @property
+    def _beside(self) -> Beside:
+        return Beside(self.kubectl, self.home)
+
+    def interrupts(self) -> list[str]:
+        """Return what would have to be made anew while clients wait, and why."""
+        try:
+            found = self._changes() if self.live() else []
+        except ManifestError:
+            # The deploy itself says so, and what is left as it was; it changes nothing before.
+            return []
+        return [f"{COSTLY} ({why})" for one, why in found if name_of(one) == COSTLY]
+
+    def renew(self) -> None:
+        """Make anew what the app leans on and is not as the working tree would make it."""
+        for one, why in self._changes():
+            name, kind = name_of(one), one["kind"].lower()
+            with ui.working(f"Making {name} anew: {why}"):
+                self._apply([one], "renewed")
+                self._watch(kind, name, LEAN)
+            ui.good(f"made {name} anew: {why}")
+
+    def _changes(self) -> list[tuple[Raw, str]]:
+        release, live = self.version(), self.live()
+        # The live release has the same manifests, and nothing may be at hand to make images.
+        if self.context.runner.dry or (live is not None and live.version == release.version):
+            return []
+        if not self.kubectl.require("namespace", self.namespace):
+            return []
+        self.sources.copy(release.version)
+        return list(self._beside.changed(self._objects(release, *self._leans)))
 
     def _ground(self, release: Release, more: str) -> list[Raw]:
         """Return what the rest lies on; the namespace's policy may be an administrator's alone."""
@@ -372,7 +409,7 @@ class K8s:
         self.sources.copy(release.version)
         images = {"JAEGER_IMAGE": self._stand_ins().get("JAEGER_IMAGE", "")}
         self._bring({name: image for name, image in images.items() if image})
-        self._apply(self._ground(release, "jaeger"), "jaeger")
+        self._apply(self._beside.but_running(self._ground(release, "jaeger")), "jaeger")
         self._watch("deployment", "jaeger", LEAN)
 
     def _watch(self, kind: str, name: str, timeout: float) -> None:
@@ -412,7 +449,7 @@ class K8s:
         before = Revisions.now(self.kubectl, PARTS_OF_IT)
         try:
             self._roll_out(objects, first=not before.known["app"])
-            probe.serves(self.where.public(), release.version, BEYOND)
+            self._flag.serves(release.version, BEYOND)
             self._candidate.remove()
         except BaseException as problem:
             if isinstance(problem, MoorError) and not problem.log:
@@ -443,7 +480,7 @@ class K8s:
         most = self.server.keep_alive + self.server.grace + LAST + BEYOND
         with ui.working("Draining"):
             probe.until(
-                lambda: None if self._pods_of(release) else True,
+                lambda: True if self.kubectl.gone("pods", *_of(release)) else None,
                 what="the pods of the other release to end",
                 timeout=most,
                 every=0.3,
@@ -451,13 +488,16 @@ class K8s:
             )
 
     def _pods_of(self, release: Release) -> list[Raw]:
-        return self.kubectl.get("pods", "--selector", f"moorings.mark={mark(release)}")
+        return self.kubectl.get("pods", *_of(release))
 
     def live(self) -> Release | None:
-        """Return the release of the Deployment, where pods of it and of the gateway are ready."""
-        if self.cluster is None:
+        """Return the release of the Deployment, where pods of it and of the gateway are ready.
+
+        :raises CommandError: where the cluster does not say.
+        """
+        if not self.chosen.there():
             return None
-        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.get("deployments")}
+        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.every("deployments")}
         app, before = found.get("app"), found.get("gateway")
         if app is None or before is None:
             return None
@@ -474,10 +514,18 @@ class K8s:
             self.start(release)
             probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
-        finally:
-            self._candidate.remove()
+        except BaseException:
+            self._tidy()
+            raise
         if old is not None and old != release:
             self.retire(old)
+
+    def _tidy(self) -> None:
+        """Take the candidate away; what goes wrong here hides nothing of why."""
+        try:
+            self._candidate.remove()
+        except MoorError as late:
+            ui.warn(f"the pod of the proof was not taken away: {late.fact}")
 
     def instances(self) -> list[Instance]:
         """Return the processes of the pods, or the pods where they are on other machines."""
@@ -518,9 +566,12 @@ class K8s:
 
     def down(self, volumes: bool = False) -> None:
         """Drain the gateway, then the app; remove the rest, the namespace with the data if told."""
+        there = self.chosen.there() and self.kubectl.require("namespace", self.namespace)
+        if there and volumes:
+            self._require_alone()
         self.forwards.end_all()
         self.where.forget()
-        if self.cluster is not None and self.kubectl.find("namespace", self.namespace):
+        if there:
             with ui.working("Draining the app"):
                 self._drain()
             self._delete(volumes)
@@ -531,6 +582,17 @@ class K8s:
             self.context.runner.remove(folder)
         if volumes:
             self.context.runner.remove(self.home)
+        elif self.cluster is None and not self.context.runner.dry:
+            # Its context is gone, so that nobody can go back to it.
+            self.chosen.note.unlink(missing_ok=True)
+
+    def _require_alone(self) -> None:
+        """See that nothing of others' goes with the namespace."""
+        others = kube_others.found(self.kubectl)
+        if others:
+            what = f"{kube_others.shown(others)} would go with the namespace {self.namespace}"
+            hint = "remove it first; ./moor down k8s leaves the namespace and what is not moor's"
+            raise MoorError(what, hint=hint)
 
     def _drain(self) -> None:
         most = self.server.keep_alive + self.server.grace + LAST + BEYOND
@@ -546,6 +608,8 @@ class K8s:
             return
         mine = ("--selector", "app.kubernetes.io/part-of=moorings", "--ignore-not-found")
         self.kubectl.do("delete", KINDS, *mine, timeout=LEAN)
+        # By hand it has no label; the next deploy would find clients shut out.
+        self._flag.remove()
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""
@@ -553,28 +617,16 @@ class K8s:
 
     def maintain(self, on: bool) -> None:
         """Let the gateway answer for the app, or no longer; a ConfigMap has the flag."""
-        words = ("create", "configmap", FLAG, "--from-literal=maintenance=on")
-        if on and not self.kubectl.find("configmap", FLAG):
-            self.kubectl.do(*words)
-        elif not on:
-            self.kubectl.do("delete", "configmap", FLAG, "--ignore-not-found")
-        # A kubelet looks at a pod that changes at once, at others each minute.
-        note = f"moorings.looked={time.time():.0f}"
-        mine = ("--selector", f"{NAME}=gateway", "--overwrite")
-        self.kubectl.do("annotate", "pods", *mine, note)
-        if not self.context.runner.dry:
-            self._closed(on)
-
-    def _closed(self, on: bool) -> None:
-        ask = probe.Http(f"{self.where.public()}/", status=503)
-        what = "the gateway to see the flag"
-        probe.until(lambda: True if (ask() is not None) == on else None, what=what, timeout=90,
-                    last=ask.last)  # fmt: skip
-        self.where.forget()
+        lifecycle.require([self.chosen.need()])
+        self._flag.put(on)
 
 
 def as_it_is(raw: Raw) -> None:
     """Change nothing in an object; a control of the contract does."""
+
+
+def _of(release: Release) -> tuple[str, str]:
+    return "--selector", f"moorings.mark={mark(release)}"
 
 
 def _chosen(objects: list[Raw], names: tuple[str, ...]) -> list[Raw]:

@@ -135,6 +135,24 @@ def test_a_refused_deploy_leaves_no_note(made: Deployment) -> None:
     assert deployment.noted(made.layout) == made.target.name
 
 
+class Silent(Lost):
+    """A target that does not say what serves."""
+
+    name = "silent"
+
+    def live(self) -> None:
+        raise CommandError("the cluster does not answer")
+
+
+def test_a_note_stays_where_something_may_serve(made: Deployment) -> None:
+    made.layout.home.mkdir()
+    context = replace(made.context, runner=LocalRunner())
+    real = replace(made, context=context, target=cast(Target, Silent()))
+    with pytest.raises(MoorError, match="not ready"), real.plan().claim():
+        raise MoorError("not ready")
+    assert deployment.noted(made.layout) == "silent"
+
+
 @pytest.mark.parametrize(("note", "meant"), [("uwsgi", "uwsgi"), ("", targets.DEFAULT)])
 def test_no_name_means_the_target_that_is_deployed(
     made: Deployment, runner, note: str, meant: str

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from moorings.services import kube_context
+from moorings import packages
+from moorings.services import kube_context, kube_refusals
 from moorings.services.kube_context import Context
 
 
@@ -26,20 +27,26 @@ def test_a_local_cluster_has_a_known_name_and_is_near(name: str, server: str, lo
     assert Context(name, server).local is local
 
 
-def test_another_cluster_is_refused_where_nobody_can_be_asked() -> None:
-    need = kube_context.need(Context("shop", "https://cluster.example"), False, {"CI": "1"})
+def test_another_cluster_is_refused_with_the_line_that_names_it() -> None:
+    need = kube_context.need(Context("shop", "https://cluster.example"), named=False)
     assert not need.there
     assert "context shop (https://cluster.example) is no local cluster" in need.what
     assert "MOOR_K8S_CONTEXT=shop" in need.how
 
 
 def test_another_cluster_is_taken_where_it_was_named() -> None:
-    assert kube_context.need(Context("shop", "https://cluster.example"), True, {"CI": "1"}).there
+    assert kube_context.need(Context("shop", "https://cluster.example"), named=True).there
 
 
-def test_no_cluster_has_a_next_step() -> None:
-    need = kube_context.need(None, False, {})
-    assert (need.there, need.what) == (False, "kubectl knows no cluster")
+@pytest.mark.parametrize(
+    ("program", "what"), [("/found", "kubectl knows no cluster"), ("", "kubectl is not installed")]
+)
+def test_no_cluster_has_a_next_step(
+    monkeypatch: pytest.MonkeyPatch, program: str, what: str
+) -> None:
+    monkeypatch.setattr(packages, "find", lambda name: program)
+    need = kube_context.need(None, named=False)
+    assert (need.there, need.what) == (False, what)
     assert "./moor cluster up" in need.how
 
 
@@ -63,7 +70,12 @@ def test_the_context_is_read_from_kubectl() -> None:
     ],
 )
 def test_why_an_api_does_not_answer(said: str, what: str) -> None:
-    fact, there, how = kube_context.refused(said, "shop")
+    fact, how = kube_refusals.silent(said, "shop")
     assert what in fact
-    assert not there
+    assert "context shop" in fact
     assert how
+
+
+def test_the_current_context_has_no_name_to_be_told_by() -> None:
+    fact, _ = kube_refusals.silent("Unauthorized", "")
+    assert fact == "the credentials of the current context are refused"

@@ -115,7 +115,7 @@ def test_one_that_another_machine_took_meanwhile_is_left_to_it(
 
 
 def test_a_cluster_that_does_not_answer_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="does not say whether there is the namespace"):
+    with pytest.raises(CommandError, match="does not answer: Unable to connect"):
         take(Client(get_namespace=Result(1, "Unable to connect to the server")), tmp_path)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from moorings.services import kube_reasons
-from moorings.services.kube_rollout import Progress
+from moorings.services.kube_progress import Progress
 from moorings.services.kubectl import Raw
 
 RECORDED = Path(__file__).with_name("recorded") / "pods.json"

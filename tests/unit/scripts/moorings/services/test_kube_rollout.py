@@ -1,26 +1,30 @@
 """What an undo goes back to, by a client of the cluster that only records."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
-from moorings.errors import CommandError
+from moorings.errors import CommandError, NotReadyError
 from moorings.runner import Command, Result
-from moorings.services.kube_rollout import Revisions
+from moorings.services.kube_rollout import Revisions, Rollout
 from moorings.services.kubectl import Kubectl
 
 
-def deployment(revision: str) -> Result:
+def deployment(revision: str, name: str = "app", generation: int = 1, **status: int) -> Result:
     """One whose rollout is over."""
     ready = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
-    metadata = {"generation": 1, "annotations": {"deployment.kubernetes.io/revision": revision}}
-    return Result(0, json.dumps({"metadata": metadata, "spec": {"replicas": 1}, "status": ready}))
+    metadata = {"name": name, "generation": generation,
+                "annotations": {"deployment.kubernetes.io/revision": revision}}  # fmt: skip
+    raw = {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1},
+           "status": {**ready, **status}}  # fmt: skip
+    return Result(0, json.dumps(raw))
 
 
 class Client(RecordingRunner):
-    """Answers by the name of what is asked for."""
+    """Answers by the name of what is asked for, and of what is watched."""
 
     def __init__(self, **said: Result) -> None:
         super().__init__()
@@ -28,7 +32,10 @@ class Client(RecordingRunner):
 
     def finish(self, command: Command) -> Result:
         self.ran.append(command)
-        return self.said.get(command.argv[3], Result(0)) if command.argv[1] == "get" else Result(0)
+        if command.argv[1] != "get":
+            return self.said.get(command.argv[1], Result(0))
+        name = command.argv[-4 if "--selector" in command.argv else 3].rpartition("=")[2]
+        return self.said.get(name, Result(0))
 
     @property
     def did(self) -> list[str]:
@@ -59,5 +66,72 @@ def test_what_has_not_changed_stays() -> None:
 
 def test_a_cluster_that_does_not_answer_is_no_reason_to_delete_anything() -> None:
     client = Client(app=Result(1, "Unable to connect to the server: timeout"))
-    with pytest.raises(CommandError, match="does not say whether there is the deployment app"):
+    with pytest.raises(CommandError, match="does not answer: Unable to connect"):
         Revisions.now(Kubectl(client, {}), ("app",))
+
+
+def test_both_are_on_their_way_back_before_one_is_waited_for() -> None:
+    client = Client(app=deployment("4"), gateway=deployment("6", "gateway"))
+    Revisions(Kubectl(client, {}), {"app": "3", "gateway": "5"}).undo(timeout=1)
+    verbs = ["get" if words[1] == "get" else words[3] for words in client.argvs]
+    assert verbs == ["get", "deployment/app", "get", "deployment/gateway", "get", "get"]
+
+
+def test_an_undo_that_goes_wrong_is_said_and_hides_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client = Client(app=Result(1, "timeout"), gateway=deployment("6", "gateway"))
+    Revisions(Kubectl(client, {}), {"app": "3", "gateway": "5"}).undo(timeout=0)
+    assert client.did == ["rollout undo deployment/gateway --to-revision=5"]
+    said = capsys.readouterr().err
+    assert "app is not as it was before: the cluster of the current context does not ans" in said
+    assert "gateway is not" not in said
+
+
+def test_what_its_controller_has_not_seen_yet_goes_back_too() -> None:
+    client = Client(app=deployment("3", generation=2))
+    Revisions(Kubectl(client, {}), {"app": "3"}).undo(timeout=0)
+    assert client.did == ["rollout undo deployment/app --to-revision=3"]
+
+
+NO_ROOM = "exceeded quota: small, requested: pods=1, used: pods=6, limited: pods=6"
+
+
+def events(version: str, message: str = f'pods "postgres-0" is forbidden: {NO_ROOM}') -> Result:
+    return Result(0, json.dumps({"metadata": {"resourceVersion": version}, "message": message}))
+
+
+class Refused(Client):
+    """Has no pod of a StatefulSet, and notes each try to make one."""
+
+    def __init__(self, *noted: Result) -> None:
+        raw = {"kind": "StatefulSet", "spec": {"replicas": 1},
+               "metadata": {"name": "postgres", "uid": "u"}}  # fmt: skip
+        super().__init__(postgres=Result(0, json.dumps(raw)))
+        self.noted = list(noted)
+
+    def finish(self, command: Command) -> Result:
+        command = replace(command, argv=(command.argv[0], *command.argv[3:]))
+        if command.argv[1:3] == ("get", "events"):
+            return self.noted.pop(0) if len(self.noted) > 1 else self.noted[0]
+        return super().finish(command)
+
+
+def watch(client: Client, timeout: float) -> str:
+    with pytest.raises(NotReadyError) as late:
+        Rollout(Kubectl(client, {}, namespace="shop"), "statefulset", "postgres").watch(timeout)
+    assert (late.value.hint.startswith("kubectl --namespace shop describe quota")) is (
+        "quota" in late.value.fact
+    )
+    return late.value.fact
+
+
+def test_a_quota_that_refuses_the_pod_of_postgresql_ends_the_wait_at_once() -> None:
+    assert watch(Refused(events("1"), events("2")), timeout=5) == (
+        "postgres does not roll out: the quota small has no room: "
+        "requested pods=1, used pods=6, limited pods=6"
+    )
+
+
+def test_what_was_noted_before_means_nothing() -> None:
+    assert "waited 1 s for postgres" in watch(Refused(events("1")), timeout=0.6)

@@ -1,0 +1,464 @@
+"""What the target does with a cluster, by a client of it that only records."""
+
+import json
+import os
+import pty
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.scripts.moorings.conftest import RecordingRunner
+
+from moorings import deployment, packages
+from moorings.errors import CommandError, MoorError, NeedError
+from moorings.packages import Supply
+from moorings.runner import Command, Result
+from moorings.services.kube_others import WORKLOADS
+from moorings.services.kubectl import OWNER, Raw
+from moorings.target import Release
+from moorings.targets.k8s import K8s
+
+ROOT = Path(__file__).resolve().parents[5]
+UNAUTHORIZED = Result(1, "error: You must be logged in to the server (Unauthorized)")
+REFUSED = "the credentials of context kind-shop are refused"
+
+
+def context(name: str, server: str = "https://127.0.0.1:6443") -> Result:
+    """A `kubectl config view --minify`."""
+    view = {"current-context": name, "clusters": [{"name": name, "cluster": {"server": server}}]}
+    return Result(0, json.dumps(view))
+
+
+class Client(RecordingRunner):
+    """Answers kubectl by the first words of a command, the longest that are known."""
+
+    def __init__(self, **said: Result) -> None:
+        super().__init__()
+        self.said = {"config view": context("kind-shop"),
+                     **{name.replace("_", " "): one for name, one in said.items()}}  # fmt: skip
+
+    def finish(self, command: Command) -> Result:
+        self.ran.append(command)
+        if Path(command.argv[0]).name != "kubectl":
+            return Result(0)
+        words = " ".join(self._words(command))
+        known = [name for name in self.said if f"{words} ".startswith(f"{name} ")]
+        return self.said[max(known, key=len)] if known else self.said.get("", Result(0))
+
+    @staticmethod
+    def _words(command: Command) -> list[str]:
+        """Return a command without where it goes."""
+        words = list(command.argv[1:])
+        while words[0] in ("--context", "--namespace"):
+            del words[:2]
+        return words
+
+    @property
+    def asked(self) -> list[str]:
+        """The commands of kubectl."""
+        return [" ".join(self._words(one)) for one in self.ran
+                if Path(one.argv[0]).name == "kubectl"]  # fmt: skip
+
+    @property
+    def did(self) -> list[str]:
+        """Those that change something."""
+        looks = ("get", "config", "auth", "logs")
+        return [words for words in self.asked
+                if words.split()[0] not in looks and "--dry-run" not in words]  # fmt: skip
+
+
+Opens = Callable[..., K8s]
+
+
+@pytest.fixture
+def opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opens:
+    """Return the target of a deployment of the test's own, which finds a kubectl."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "kubectl").touch(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.delenv("CI", raising=False)
+
+    def made(client: Client, **flags: object) -> K8s:
+        own = {"deployment.state": str(tmp_path / "state"), "deployment.name": "shop"}
+        more = {name.replace("_", "."): one for name, one in flags.items()}
+        found = deployment.open(ROOT, {}, {**own, **more}, "k8s", client, looks_only=True).target
+        assert isinstance(found, K8s)
+        return found
+
+    return made
+
+
+def test_silence_is_no_empty_cluster(opens: Opens) -> None:
+    silent = opens(Client(get=UNAUTHORIZED))
+    with pytest.raises(CommandError, match=REFUSED) as refused:
+        silent.live()
+    assert refused.value.hint == "log in to it anew"
+
+
+def test_what_is_there_is_not_taken_away_by_silence(opens: Opens) -> None:
+    client = Client(get=Result(1, "Unable to connect to the server: timeout"))
+    with pytest.raises(CommandError, match="kind-shop does not answer: Unable to connect"):
+        opens(client).down(volumes=True)
+    assert client.did == []
+
+
+def test_a_reload_that_fails_says_why_whatever_becomes_of_its_pod(
+    opens: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = opens(Client(get=UNAUTHORIZED))
+    target.start = lambda release: None  # type: ignore[method-assign]
+    target.live = lambda: None  # type: ignore[method-assign]
+
+    def broken(release: Release) -> str:
+        raise CommandError("the first error")
+
+    target.prove_url = broken  # type: ignore[method-assign]
+    with pytest.raises(CommandError, match="the first error"):
+        target.reload(Release("a", ""))
+    assert "the pod of the proof was not taken away" in capsys.readouterr().err
+
+
+FAR = context("shop", "https://cluster.example")
+NO_CONTEXT = Result(1, 'error: context "gone" does not exist')
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Return what types a line at a terminal."""
+    typing, stdin = pty.openpty()
+    with open(stdin) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield lambda line: void(os.write(typing, f"{line}\n".encode()))
+    os.close(typing)
+
+
+def void(written: int) -> None:
+    assert written
+
+
+@pytest.mark.parametrize("doing", ["deploy", "reload", "down", "maintenance"])
+def test_in_ci_a_cluster_elsewhere_is_not_touched_whatever_is_done(
+    opens: Opens, terminal: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, doing: str
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    terminal("y")
+    client = Client(config_view=FAR)
+    with pytest.raises(NeedError, match=r"shop \(https://cluster\.example\) is no local cluster"):
+        opens(client).held(doing)
+    assert client.asked == ["config view --minify --output json"]
+
+
+@pytest.mark.parametrize(("typed", "taken"), [("y", True), ("n", False)])
+def test_on_a_terminal_it_is_asked_before_the_lease(
+    opens: Opens, terminal: Callable[[str], None], typed: str, taken: bool
+) -> None:
+    terminal(typed)
+    client = Client(config_view=FAR, get_namespace=Result(0, '{"metadata": {"name": "n"}}'))
+    target = opens(client)
+    with nullcontext() if taken else pytest.raises(NeedError), target.held("deploy"):
+        assert target.needs()[0].there
+    assert any(words.startswith("create") for words in client.asked) is taken
+
+
+def test_a_list_of_targets_asks_nobody(opens: Opens, terminal: Callable[[str], None]) -> None:
+    terminal("y")
+    (need,) = opens(Client(config_view=FAR)).needs()
+    assert not need.there
+    assert "MOOR_K8S_CONTEXT=shop" in need.how
+
+
+def test_one_that_it_was_deployed_to_once_was_not_named_for_ever(opens: Opens) -> None:
+    target = opens(Client(config_view=FAR))
+    target.home.mkdir(parents=True)
+    (target.home / "context").write_text("shop")
+    with pytest.raises(NeedError, match="is no local cluster"):
+        target.held("deploy")
+
+
+def test_refused_credentials_are_told_before_there_is_a_lease(opens: Opens) -> None:
+    client = Client(get=UNAUTHORIZED)
+    with pytest.raises(NeedError, match=REFUSED):
+        opens(client).held("deploy")
+    assert client.did == []
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_context_that_does_not_exist_is_not_replaced_by_another_one(
+    opens: Opens, named: bool
+) -> None:
+    client = Client(**{"config_view_--minify_--output_json_--context_gone": NO_CONTEXT})
+    target = opens(client, **({"k8s_context": "gone"} if named else {}))
+    if not named:
+        target.home.mkdir(parents=True)
+        (target.home / "context").write_text("gone")
+    (need,) = target.needs()
+    assert (need.what, need.remedy) == ("kubectl has no context gone", None)
+    assert need.how.startswith("kubectl config get-contexts")
+    assert target.cluster is None
+
+
+def test_who_names_one_that_does_not_exist_is_told_by_every_verb(opens: Opens) -> None:
+    target = opens(Client(config_view=NO_CONTEXT), k8s_context="gone")
+    asks = (target.live, target.down, lambda: target.held("down"), lambda: target.maintain(True))
+    for ask in asks:
+        with pytest.raises(NeedError, match="kubectl has no context gone"):
+            ask()
+
+
+def test_what_was_on_a_cluster_that_is_gone_can_be_given_up(opens: Opens) -> None:
+    client = Client(config_view=NO_CONTEXT)
+    target = opens(client)
+    target.home.mkdir(parents=True)
+    (target.home / "context").write_text("kind-gone")
+    with target.held("down"):
+        target.down()
+    assert not (target.home / "context").exists()
+
+
+def test_moor_s_own_cluster_comes_and_goes(opens: Opens) -> None:
+    target = opens(Client(config_view=NO_CONTEXT))
+    target.home.mkdir(parents=True)
+    (target.home / "context").write_text("moorings")
+    assert target.needs()[0].what == "kubectl knows no cluster"
+
+
+def test_without_kubectl_that_is_what_is_missing(
+    opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = opens(Client())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(packages, "find", lambda program: "")
+    assert target.needs()[0].what == "kubectl is not installed"
+    assert target.live() is None
+    (target.home).mkdir(parents=True)
+    (target.home / "context").write_text("kind-shop")
+    target.chosen.forget()
+    with pytest.raises(NeedError, match="kubectl is not installed"):
+        target.down()
+
+
+def test_where_a_cluster_is_started_the_engine_is_wanted_too(opens: Opens) -> None:
+    target = opens(Client(config_view=NO_CONTEXT))
+    first, *others = target.needs()
+    assert first.remedy is not None
+    assert others == target.engine.needs() != []
+
+
+def test_the_question_says_that_a_kubernetes_is_built(
+    opens: Opens, terminal: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal("n")
+    first = opens(Client(config_view=NO_CONTEXT)).needs()[0]
+    assert not Supply(RecordingRunner(), Path("/nowhere"), root=True).may(first)
+    said = capsys.readouterr().out
+    assert "kubectl knows no cluster. Install " in said
+    assert "build a Kubernetes for this machine (minutes, once), and start it now?" in said
+
+
+RELEASE = Release("4b6e64a8fc27-gunicorn", "4b6e64a8", "0123456789ab")
+
+
+def named(kind: str, name: str, part: str = "app", **more: object) -> Raw:
+    labels = {"app.kubernetes.io/name": part}
+    return {"kind": kind, "metadata": {"name": name, "labels": labels}, **more}
+
+
+def rendered(*objects: Raw) -> Result:
+    return Result(0, "\n".join(json.dumps(one) for one in objects))
+
+
+@pytest.fixture
+def builds(opens: Opens) -> Callable[[Client], K8s]:
+    """Return a target with secrets, which are made at first use."""
+
+    def made(client: Client, **flags: object) -> K8s:
+        target = opens(client, **flags)
+        (target.home / "secrets").mkdir(parents=True)
+        return target
+
+    return made
+
+
+WHOLE = (named("Namespace", "moorings-shop", "namespace"), named("Service", "app"))
+THERE = Result(0, '{"metadata": {"name": "moorings-shop"}}')
+
+
+def test_manifests_that_cannot_be_read_are_told_before_anything_is_built(builds: Opens) -> None:
+    client = Client()
+    target = builds(client)
+    source = target.sources.folder(RELEASE.version)
+    client.said["create"] = Result(1, (
+        f"error: accumulating resources: recursed accumulation of path '{source}/deploy/k8s/base': "
+        "accumulating resources: accumulating resources from 'service.yaml': MalformedYAMLError: "
+        "yaml: line 13: did not find expected node content in File: service.yaml"
+    ))  # fmt: skip
+    with pytest.raises(MoorError) as refused:
+        target.build(RELEASE)
+    assert refused.value.fact == (
+        "the manifests cannot be used: deploy/k8s/base: accumulating resources from "
+        "'service.yaml': MalformedYAMLError: yaml: line 13: did not find expected node content "
+        "in File: service.yaml"
+    )
+    assert "kubectl kustomize deploy/k8s/overlays/dev" in refused.value.hint
+    assert client.did == []
+    assert not any(argv[:2] == ["docker", "build"] for argv in client.argvs)
+
+
+UNKNOWN = Result(1, (
+    "error: failed to create typed patch object (moorings-shop/app; /v1, Kind=Service): "
+    ".spec.prots: field not declared in schema"
+))  # fmt: skip
+
+
+def test_what_the_cluster_would_not_take_is_told_before_anything_is_applied(builds: Opens) -> None:
+    client = Client(create=rendered(*WHOLE), apply=UNKNOWN, get_namespace=THERE)
+    with pytest.raises(CommandError, match=r"Service app cannot be used: \.spec\.prots: field not"):
+        builds(client).build(RELEASE)
+    assert client.did == []
+    assert not any(argv[:2] == ["docker", "build"] for argv in client.argvs)
+
+
+def test_of_a_first_deploy_that_is_refused_no_namespace_is_left(builds: Opens) -> None:
+    client = Client(create=rendered(*WHOLE))
+    client.said[f"apply {' '.join(OWNER)} --dry-run=server"] = UNKNOWN
+    with pytest.raises(CommandError, match=r"Service app cannot be used"):
+        builds(client).build(RELEASE)
+    assert [words.split()[0] for words in client.did] == ["apply", "delete"]
+    assert client.did[-1].startswith("delete namespace moorings-shop")
+
+
+def test_each_configuration_of_a_release_is_asked_once(builds: Opens) -> None:
+    client = Client(create=rendered(*WHOLE), get_namespace=THERE)
+    target = builds(client)
+    target.sources.copy(RELEASE.version)
+    for release in (RELEASE, RELEASE, replace(RELEASE, settings="b")):
+        target._check(release)
+    asked = [words for words in client.asked if "--dry-run=server" in words]
+    assert len(asked) == 2 * 2
+
+
+def workload(kind: str, name: str, ours: bool, owner: str = "") -> Raw:
+    labels = {"app.kubernetes.io/part-of": "moorings" if ours else "theirs"}
+    owners = [{"name": owner}] if owner else []
+    return {"kind": kind, "metadata": {"name": name, "labels": labels, "ownerReferences": owners}}
+
+
+def holding(*found: Raw) -> Client:
+    listed = Result(0, json.dumps({"items": list(found)}))
+    return Client(get_namespace=THERE, **{f"get_{WORKLOADS}": listed})
+
+
+THEIRS = (workload("Deployment", "wiki", ours=False), workload("Pod", "wiki-1", False, "wiki"))
+OURS = workload("Deployment", "app", ours=True)
+
+
+def test_a_namespace_of_somebody_else_is_left_alone(opens: Opens) -> None:
+    needs = [need for need in opens(holding(*THEIRS)).needs() if not need.there]
+    assert needs[0].what == "the namespace moorings-shop has other things in it: deployment wiki"
+    assert "MOOR_DEPLOYMENT_NAME" in needs[0].how
+
+
+@pytest.mark.parametrize("found", [(), (OURS,), (OURS, *THEIRS)])
+def test_one_that_is_empty_or_ours_does(opens: Opens, found: tuple[Raw, ...]) -> None:
+    named = [need for need in opens(holding(*found)).needs() if "namespace" in need.what]
+    assert [need.there for need in named] == [True]
+
+
+def test_nothing_of_others_goes_with_the_namespace(opens: Opens) -> None:
+    client = holding(OURS, *THEIRS)
+    with pytest.raises(MoorError, match="deployment wiki would go with the namespace"):
+        opens(client).down(volumes=True)
+    assert client.did == []
+    opens(client).down()
+    assert client.did
+    assert not any(words.startswith("delete namespace") for words in client.did)
+
+
+def test_down_takes_the_flag_of_maintenance_away_whoever_made_it(opens: Opens) -> None:
+    client = holding(OURS)
+    opens(client).down()
+    assert "delete configmap flags --ignore-not-found" in client.did
+
+
+def postgres(image: str) -> Raw:
+    template = {"spec": {"containers": [{"image": image}]}}
+    return named("StatefulSet", "postgres", "postgres", spec={"template": template})
+
+
+def live(release: Release) -> Result:
+    """The Deployments of a release that serves."""
+    told = {"metadata": {"annotations": {"moorings.release": release.label}}}
+    more: Raw = {"spec": {"template": told}, "status": {"availableReplicas": 1}}
+    both = [named("Deployment", name, name, **more) for name in ("app", "gateway")]
+    return Result(0, json.dumps({"items": both}))
+
+
+@pytest.fixture
+def running(builds: Opens) -> Callable[[str], tuple[Client, K8s]]:
+    """Return a target whose release wants an image of PostgreSQL, where `old` runs."""
+
+    def made(image: str) -> tuple[Client, K8s]:
+        client = Client(
+            create=rendered(*WHOLE, postgres(image)),
+            apply=Result(0, json.dumps(postgres(image))),
+            get_namespace=THERE,
+            get_deployments=live(RELEASE),
+            get_statefulset=Result(0, json.dumps(postgres("old"))),
+        )
+        target = builds(client, k8s_images="public")
+        target._watch = lambda *arguments: None  # type: ignore[method-assign]
+        return client, target
+
+    return made
+
+
+Running = Callable[[str], tuple[Client, K8s]]
+
+
+def test_another_postgresql_is_asked_about_before_clients_wait_for_it(running: Running) -> None:
+    client, target = running("new")
+    assert target.interrupts() == ["postgres (image old -> new)"]
+    assert client.did == []
+    target.renew()
+    assert [words.split()[0] for words in client.did] == ["apply"]
+
+
+def test_what_cannot_be_read_is_told_by_the_deploy_itself(running: Running) -> None:
+    client, target = running("new")
+    client.said["create"] = Result(1, "error: MalformedYAMLError")
+    assert target.interrupts() == []
+    with pytest.raises(MoorError, match="the manifests cannot be used: error: Malformed"):
+        target.build(RELEASE)
+
+
+def test_the_same_postgresql_is_not_touched(running: Running) -> None:
+    client, target = running("old")
+    assert target.interrupts() == []
+    target.renew()
+    assert client.did == []
+
+
+def test_a_release_that_goes_back_leaves_postgresql_as_it_is(running: Running) -> None:
+    _, target = running("new")
+    target.sources.copy(RELEASE.version)
+    target._lean(RELEASE)
+    assert not (target.home / "lean.json").exists()
+
+
+def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None:
+    pod = {"spec": {"containers": [{"command": []}]}}
+    job = named("Job", "migration", "migration", spec={"template": pod})
+    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    client = Client(create=rendered(*WHOLE, job), get_namespace=THERE,
+                    get_job=Result(0, json.dumps(done)))  # fmt: skip
+    target = builds(client, k8s_images="public")
+    target._watch = lambda *arguments: None  # type: ignore[method-assign]
+    target.sources.copy(RELEASE.version)
+    target.migrate(RELEASE, "migrate")
+    (made,) = json.loads((target.home / "migration.json").read_text())["items"]
+    assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
+    assert made["metadata"]["labels"]["moorings.version"] == RELEASE.version

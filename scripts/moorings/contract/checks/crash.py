@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psutil
@@ -11,6 +12,7 @@ import psutil
 from moorings import probe
 from moorings.contract import ledger, metrics, sockets, wire, workers
 from moorings.contract.column import Column
+from moorings.contract.events import Events
 from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_plan import below_400
 from moorings.contract.load_report import Report
@@ -63,19 +65,23 @@ def crash_worker(column: Column) -> str:
     seen, size = Seen(), column.size
     with column.other() as site:
         with loaded(site.url, size, verdict=seen.note) as load:
+            events = Events(load, size.requests)
             before = workers.numbers(site)
+            events.begin("SIGKILL")
             killed, held = time.time(), _kill(min(before))
             took = _strong_again(site, before, seen)
-            report = ended(load)
+            report = ended(load, events)
         site.stop()
         found = ledger.compare(
-            ledger.Reader(column.traces, site.name), report.answered_ids, since=report.since
-        )
+            ledger.Reader(column.traces, site.name), report.answered_ids,
+            since=report.since, maybe=report.failed_ids,
+        )  # fmt: skip
     if report.failed > held:
         raise CheckFailed(f"more failed than its {held} connections: {report.describe()}")
-    _in_the_batch(report, found.lost, killed - report.since)
+    in_the_batch(report, found.lost, killed - report.since)
     lost = f"{len(found.lost)} of {found.sent:,} spans lost"
-    return f"{report.summary()}, {held} connections held; {lost}; strong after {took:.1f} s"
+    return (f"{report.summary()}, {held} connections held; {lost}, of {events.figure(report)}; "
+            f"strong after {took:.1f} s")  # fmt: skip
 
 
 def _kill(worker: int) -> int:
@@ -104,7 +110,7 @@ def _strong_again(site: Site, before: dict[int, str], seen: Seen) -> float:
     return time.monotonic() - began
 
 
-def _in_the_batch(report: Report, lost: tuple[str, ...], killed: float) -> None:
+def in_the_batch(report: Report, lost: Sequence[str], killed: float) -> None:
     """See that only requests answered just before the kill have lost their spans.
 
     :param killed: seconds since the load began.
@@ -164,12 +170,15 @@ def recycle(column: Column) -> str:
     with column.other({"server.max_requests": 100}) as site:
         wanted = len(workers.numbers(site)) * (1 + size.cycles)
         with loaded(site.url, size, verdict=seen.note) as load:
+            events = Events(load, size.requests)
+            events.begin("recycle")
             probe.until(
                 lambda: True if len(seen.workers) >= wanted else None,
                 what=f"{wanted} workers to answer, one after another",
                 timeout=size.seconds / 2,
                 last=lambda: f"{len(seen.workers)} have",
             )
+            events.enough()
             report = unharmed(load)
         # One more was sent before the load, to see how connections are kept.
         metrics.wait_for(site.meters, report.answered + 1)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 
+import pytest
+
+from moorings.contract.checks import crash
 from moorings.contract.events import Events
 from moorings.contract.load_report import Record, Report
+from moorings.contract.outcome import CheckFailed
 from moorings.contract.size import Size
 
 
@@ -58,3 +62,14 @@ def test_what_is_lost_is_said_of_its_event() -> None:
 
 def test_full_size_is_5000_of_each() -> None:
     assert Size.FULL.requests >= 5000
+
+
+def test_a_killed_worker_loses_a_batch_and_not_more() -> None:
+    # All of one moment, so that only their number can be wrong.
+    records = [Record("one", "GET /", f"{n:032x}", 5.0, 0.01, 200) for n in range(1000)]
+    lost = [one.trace_id for one in records]
+    crash.in_the_batch(Report(tuple(records)), lost[:512], killed=5.0)
+    with pytest.raises(CheckFailed, match="513 spans lost, a batch of one worker is 512"):
+        crash.in_the_batch(Report(tuple(records)), lost[:513], killed=5.0)
+    with pytest.raises(CheckFailed, match="of other times than the kill"):
+        crash.in_the_batch(Report(tuple(records)), lost[:1], killed=9.0)

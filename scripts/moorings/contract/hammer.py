@@ -77,9 +77,9 @@ def ended(load: Load, events: Events | None = None) -> Report:
     return load.stop()
 
 
-def unharmed(load: Load) -> Report:
-    """Stop a load, and see that nothing failed."""
-    report = ended(load)
+def unharmed(load: Load, events: Events | None = None) -> Report:
+    """Stop a load as `ended` does, and see that nothing failed."""
+    report = ended(load, events)
     if report.failed:
         raise CheckFailed(report.describe())
     return report

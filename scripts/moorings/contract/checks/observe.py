@@ -145,7 +145,7 @@ def errors(column: Column) -> str:
     "trace.stream",
     proves="the span lasts as long as the stream",
     needs=["traces", "probe"],
-    control="spans that lie",
+    control="a span that ends before the stream",
 )
 def stream(column: Column) -> str:
     """Stream for a second and compare the span's length with the client's."""

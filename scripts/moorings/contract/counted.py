@@ -29,7 +29,8 @@ class Counted:
     def __init__(self, stack: ExitStack, pids: Iterable[int]) -> None:
         """Open what these workers and those before them have counted in, until the stack ends."""
         folders = {folder for pid in pids for folder in _folders(pid)}
-        found = {file.stat().st_ino: file for one in folders for file in one.glob(FILES)}
+        # Workers share a folder, and each sees it from a root of its own.
+        found = {_identity(file): file for one in folders for file in one.glob(FILES)}
         self._files: list[BinaryIO] = [
             stack.enter_context(file.open("rb")) for file in found.values()
         ]
@@ -37,6 +38,11 @@ class Counted:
     def requests(self) -> int:
         """Return how many requests to sleep they have counted."""
         return round(sum(value for file in self._files for value in _buckets(file)))
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino
 
 
 def _folders(pid: int) -> set[Path]:

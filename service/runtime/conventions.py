@@ -59,12 +59,21 @@ def attributes(
 # The same few, again and again; a client that invents many pays no more than before.
 @functools.lru_cache(maxsize=64)
 def _address(name: str, default: str) -> tuple[str, int | None]:
-    """Return host and port of a Host header."""
-    host, _, port = name.partition(":")
+    """Return host and port of a Host header; an IPv6 address has colons of its own, in brackets."""
+    host, port = _parted(name)
     port = port or default
     # Python refuses to make a number of thousands of digits, and the request would be lost.
     known = port.isascii() and port.isdecimal() and len(port) <= _DIGITS
     return host[:_LONGEST], int(port) if known else None
+
+
+def _parted(name: str) -> tuple[str, str]:
+    if name.startswith("[") and "]" in name:
+        host, _, rest = name[1:].partition("]")
+        return host, rest.removeprefix(":")
+    # Without brackets more than one colon is an address, and none of them a port's.
+    host, _, port = name.partition(":")
+    return (name, "") if ":" in port else (host, port)
 
 
 def header_key(header: str) -> str:

@@ -3,16 +3,16 @@
 import importlib
 import logging
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from runtime import otlp
 from runtime.settings import SettingError, Settings
+from runtime.writer import Writer
 
 _GRPC = (
     "spans leave by OTLP over gRPC: its threads do not survive a fork, and gevent does not know "
@@ -26,13 +26,8 @@ def make(name: str, settings: Settings) -> SpanExporter:
     if name == "jaeger":
         return _jaeger()
     if name == "console":
-        return ConsoleSpanExporter(out=sys.stdout, formatter=_line)
+        return Console()
     return _over_grpc() if settings.otlp_protocol == "grpc" else _over_http()
-
-
-def _line(span: ReadableSpan) -> str:
-    # The log is made of lines.
-    return f"{span.to_json(indent=None)}\n"
 
 
 def _over_http() -> SpanExporter:
@@ -101,3 +96,19 @@ class Answered(SpanExporter):
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         flushed: bool = self._inner.force_flush(timeout_millis)
         return flushed
+
+
+class Console(SpanExporter):
+    """A line for each span on stdout; the SDK's own cuts lines where its buffer is full."""
+
+    def __init__(self) -> None:
+        self._writer = Writer(1)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        for span in spans:
+            # One write each, as other workers write to the same pipe.
+            self._writer.now(f"{span.to_json(indent=None)}\n".encode())
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        self._writer.close()

@@ -7,6 +7,7 @@ from opentelemetry import metrics as api
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.resources import Resource
 
+from runtime import backlog
 from runtime.metrics import BOUNDS, Metrics
 from runtime.settings import Settings
 
@@ -27,7 +28,9 @@ def start(settings: Settings, metrics: Metrics, resource: Resource) -> "MeterPro
     reader = PeriodicExportingMetricReader(OTLPMetricExporter())
     provider = MeterProvider(metric_readers=[reader], resource=resource, shutdown_on_exit=False)
     api.set_meter_provider(provider)
-    _mirror(provider.get_meter("moorings.runtime", settings.release), metrics)
+    meter = provider.get_meter("moorings.runtime", settings.release)
+    _mirror(meter, metrics)
+    _say(meter, settings)
     return provider
 
 
@@ -52,10 +55,35 @@ def _mirror(meter: Meter, metrics: Metrics) -> None:
          metrics.active),
         (meter.create_observable_up_down_counter, "db.client.connection.count", "{connection}",
          metrics.connections),
+        (meter.create_observable_up_down_counter, "otel.spans.waiting", "{span}", metrics.waiting),
         (meter.create_observable_counter, "otel.spans.exported", "{span}", metrics.exported),
         (meter.create_observable_counter, "otel.spans.dropped", "{span}", metrics.dropped),
     ):  # fmt: skip
         make(name, callbacks=[_reading(source)], unit=unit)
+
+
+def _say(meter: Meter, settings: Settings) -> None:
+    """Say what each worker is: their sums are the workers that run, and that have started."""
+    meter.create_observable_up_down_counter(
+        "moorings.workers", callbacks=[lambda _: [Observation(1)]], unit="{worker}"
+    )
+    meter.create_observable_counter(
+        "moorings.worker.starts", callbacks=[lambda _: [Observation(1)]], unit="{worker}"
+    )
+    build = {"release": settings.release, "commit": settings.commit, "server": settings.server}
+    meter.create_observable_gauge(
+        "moorings.build.info", callbacks=[lambda _: [Observation(1, build)]]
+    )
+    # The queue is the server's: each worker says the same.
+    meter.create_observable_gauge(
+        "moorings.connections.waiting", callbacks=[_waiting], unit="{connection}"
+    )
+
+
+def _waiting(_options: CallbackOptions) -> Iterable[Observation]:
+    for family in backlog.metrics():
+        for sample in family.samples:
+            yield Observation(sample.value)
 
 
 def _reading(source: Any) -> Callable[[CallbackOptions], Iterable[Observation]]:

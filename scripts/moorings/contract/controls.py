@@ -173,8 +173,9 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(flags={"server.deadline": 0, "server.grace": 2}), frozenset({"hang.worker"})
     ),
     "an app that boots slowly": Control(Tamper(flags=_app("slow")), frozenset({"crash.worker"})),
-    "spans that lie": Control(
-        Tamper(flags=_app("lies")), frozenset({"trace.errors", "trace.stream"})
+    "spans that lie": Control(Tamper(flags=_app("lies")), frozenset({"trace.errors"})),
+    "a span that ends before the stream": Control(
+        Tamper(flags=_app("early")), frozenset({"trace.stream"})
     ),
     "no flush at the end": Control(Tamper(flags=_app("unflushed")), frozenset({"trace.ledger"})),
     "no propagation": Control(Tamper(env={"OTEL_PROPAGATORS": "none"}), frozenset({"trace.edges"})),

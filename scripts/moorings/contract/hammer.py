@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from moorings.contract.delay import delayed
+from moorings.contract.events import Events
 from moorings.contract.load import Load, running
 from moorings.contract.load_plan import Group, Plan, below_400, in_turn
 from moorings.contract.load_releases import Succession
 from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.size import BETWEEN, Size
+from moorings.contract.spans import Caller
 from moorings.contract.wire import Answer, Connection
 
 #: Each leaves a span, and lasts long enough to be met by what happens to its worker.
@@ -35,7 +37,8 @@ def _groups(near: str, far: str) -> tuple[Group, ...]:
 def _stays_open(url: str) -> bool:
     """Tell whether there are idle connections: sync workers close each after its answer."""
     with Connection(url) as connection:
-        connection.ask("GET", SLEEPS)
+        # It is no request of the load: it asks for no span.
+        connection.ask("GET", SLEEPS, Caller().unsampled)
         return connection.reusable
 
 
@@ -61,16 +64,22 @@ def loaded(
             yield load
 
 
-def ended(load: Load) -> Report:
-    """Load some more, and stop a load that was on to the end."""
-    load.wait(BETWEEN)
+def ended(load: Load, events: Events | None = None) -> Report:
+    """Load some more, and stop a load that was on to the end.
+
+    :param events: the last of them has met enough then.
+    """
+    if events is None:
+        load.wait(BETWEEN)
+    else:
+        events.enough()
     claim(not load.over, "the load ended before the change did")
     return load.stop()
 
 
-def unharmed(load: Load) -> Report:
-    """Stop a load, and see that nothing failed."""
-    report = ended(load)
+def unharmed(load: Load, events: Events | None = None) -> Report:
+    """Stop a load as `ended` does, and see that nothing failed."""
+    report = ended(load, events)
     if report.failed:
         raise CheckFailed(report.describe())
     return report

@@ -45,7 +45,7 @@ class Ledger:
     lost: tuple[str, ...] = ()
     """Sent, and in no server span."""
     extra: tuple[str, ...] = ()
-    """In a server span of that time, and not sent: by another client, or by nobody."""
+    """In a server span of that time, and sent by nobody that the check knows of."""
     doubled: tuple[str, ...] = ()
     """In more than one server span."""
     unfound: tuple[str, ...] = ()
@@ -53,8 +53,8 @@ class Ledger:
 
     @property
     def even(self) -> bool:
-        """Tell whether each request has its one server span; others' requests do not matter."""
-        return not self.lost and not self.doubled
+        """Tell whether each request has its one server span, and no other span is there."""
+        return not self.lost and not self.doubled and not self.extra
 
     @property
     def figure(self) -> str:

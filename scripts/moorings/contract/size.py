@@ -22,6 +22,11 @@ class Size(StrEnum):
         return 20 if self is Size.FULL else 2
 
     @property
+    def requests(self) -> int:
+        """How many requests each event of a ledger meets at least."""
+        return 5000 if self is Size.FULL else BETWEEN
+
+    @property
     def seconds(self) -> float:
         """How long a load may last at most."""
         return 1500.0 if self is Size.FULL else 600.0

@@ -22,7 +22,15 @@ class Caller:
     @property
     def headers(self) -> dict[str, str]:
         """Its trace context, sampled."""
-        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-01"}
+        return self._context("01")
+
+    @property
+    def unsampled(self) -> dict[str, str]:
+        """Its trace context, of which nobody keeps a span."""
+        return self._context("00")
+
+    def _context(self, flags: str) -> dict[str, str]:
+        return {"traceparent": f"00-{self.trace_id}-{self.span_id}-{flags}"}
 
 
 def asked(column: Column, path: str, method: str = "GET", body: Body = b"") -> Answer:

@@ -103,6 +103,9 @@ def started(tmp_path: Path, variables: dict[str, str]) -> Iterator[Gateway]:
     for name, value in {"public": str(tmp_path / "public"), **variables}.items():
         text = re.sub(rf"set \${name} .*;", f"set ${name} {value};", text)
     (folder / "local.conf").write_text(text)
+    # No test waits for 10 s.
+    conf = folder / "nginx.conf"
+    conf.write_text(re.sub(r"(client_(header|body)_timeout) 10s", r"\1 1s", conf.read_text()))
     # A root's workers are nobody, who must reach the folder below pytest's own.
     main = "user root;" if tmp_path.owner() == "root" else "worker_processes 1;"
     argv = [NGINX, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", main]
@@ -260,7 +263,9 @@ def test_what_is_too_much_is_a_problem(
     answer = gateway.ask(path, **headers)
     assert (answer.status, answer.type) == (status, "application/problem+json")
     assert json.loads(answer.body)["status"] == status
-    assert len(str(gateway.lines()[-1])) < 1500
+    (line,) = gateway.lines()
+    assert line["status"] == status
+    assert len(str(line)) < 1500
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_sent(gateway: Gateway) -> None:
@@ -268,3 +273,18 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_sent(gateway: Gateway) 
         head = connection.head("POST", "/", {"Content-Length": str(10**9)})
         answer = connection.read(head)
     assert (answer.status, answer.type) == (413, "application/problem+json")
+    (line,) = gateway.lines()
+    assert line["status"] == 413
+
+
+@pytest.mark.parametrize(
+    "begun", [b"GET / HTT", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"]
+)
+def test_a_client_that_is_too_slow_has_a_line(gateway: Gateway, app: App, begun: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), 10) as client:
+        client.sendall(begun)
+        while client.recv(4096):
+            pass
+    (line,) = gateway.lines()
+    assert (line["status"], line["client"]) == (408, "127.0.0.1")
+    assert app.asked == []

@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -18,6 +19,13 @@ SLOW, SECONDS, SOON = 500, 4, 1.0
 
 #: Bytes of a header and of a path that nobody sends, and how many headers.
 LONG, MANY = 20_000, 500
+
+#: Bytes of a body that nobody takes.
+HUGE = 10**12
+
+#: Lines of the log, more than all checks before have written: those that are older must not leave
+#: while newer ones are waited for.
+ALL = 20_000
 
 #: What leads out of the folder of static files, where it is not seen to.
 WAYS_OUT = (
@@ -74,7 +82,8 @@ def _once(seen: ambiguous.Seen) -> str:
 
 @check(
     "serve.limits",
-    proves="a header too large, too many of them, a URL too long: 4xx, a line each, none in full",
+    proves="a header too large, too many of them, a URL or a body too long, no request at all: "
+    "4xx, a line each, none in full",
     needs=["runtime", "process"],
     control="no limits of a request",
 )
@@ -87,26 +96,48 @@ def limits(column: Column) -> str:
         "a path too long": (f"/{mark}", {}),
         "a query too long": (f"/healthz?{mark}", {}),
     }
+    before, refused = _noted(column), Counter[int]()
     for name, (path, headers) in asked.items():
         answer = wire.ask(f"{column.url}{path}", headers=headers)
         claim(400 <= answer.status < 500, f"{name}: answered {answer.status}")
-    _noted(column, len(asked))
+        refused[answer.status] += 1
+    refused.update((_body_too_long(column), _no_request(column)))
+    _has_lines(column, before + refused)
     whole = column.target.logs(100)
     claim(mark[: LONG // 4] not in whole, "a log line has the long one, or much of it")
     claim(wire.ask(f"{column.url}/healthz").status == 200, "no answer to a plain request after it")
-    return f"{len(asked)} of {len(asked)} refused, none logged in full"
+    count = refused.total()
+    return f"{count} of {count} refused with a line each, none logged in full"
 
 
-def _noted(column: Column, refused: int) -> None:
-    """See that each refusal has a line, whoever refused."""
+def _body_too_long(column: Column) -> int:
+    """Announce one, and send nothing of it."""
+    with wire.Connection(column.url) as connection:
+        head = connection.head("POST", "/", {"Content-Length": str(HUGE)})
+        answer = connection.read(head)
+    claim(answer.status == 413, f"a body too long: answered {answer.status}", answer)
+    return answer.status
 
-    def lines() -> int:
-        said = (json.loads(line) for line in column.target.logs(100).splitlines())
-        return sum(400 <= int(line.get("status") or 0) < 500 for line in said)
 
+def _no_request(column: Column) -> int:
+    """Send what ends in two places."""
+    seen = ambiguous.send(column.url, ambiguous.REFUSED["two lengths"])
+    claim(seen.statuses == [400], f"no request at all: answered {seen.statuses}", seen)
+    return 400
+
+
+def _noted(column: Column) -> Counter[int]:
+    """Return how many lines there are of refused requests, whoever refused, by status."""
+    said = (json.loads(line) for line in column.target.logs(ALL).splitlines())
+    statuses = (int(line.get("status") or 0) for line in said)
+    return Counter(status for status in statuses if 400 <= status < 500)
+
+
+def _has_lines(column: Column, wanted: Counter[int]) -> None:
     probe.until(
-        lambda: True if lines() >= refused else None,
-        what=f"{refused} lines of refused requests", timeout=5, last=lambda: f"{lines()} are there",
+        lambda: True if _noted(column) >= wanted else None,
+        what=f"lines of refused requests, by status {dict(wanted)}", timeout=5,
+        last=lambda: f"{dict(_noted(column))} are there",
     )  # fmt: skip
 
 

@@ -34,8 +34,12 @@ LONG = 60.0
 #: Seconds within which spans flow again: an exporter that waits for an answer gives up after 10.
 RECOVERED = 25.0
 
-#: Seconds of grace in trace.outage, and what a stop may take beyond it for all but the drain.
-GRACE, BEYOND = 8, 5.0
+#: Requests that fill the queues of two workers, whichever of them answers.
+FULL = 3 * ROOM
+
+#: Seconds of grace in trace.outage: a stop that waits for the collector as long as it may (3 s)
+#: is over before, and one that is killed at their end is not.
+GRACE = 10
 
 #: Requests of trace.sampling, of each kind.
 SEEDED = 100
@@ -43,7 +47,8 @@ SEEDED = 100
 
 @check(
     "trace.outage",
-    proves="collector refused, silent, slow, 503, 429: 0 failed, none over 1 s, losses counted",
+    proves="collector refused, silent, slow, 503, 429: 0 failed, none over 1 s, queue bounded, "
+    "losses counted; a stop with a full queue ends within its grace",
     needs=["traces", "probe", "deploy", "process", "loopback"],
     control="a synchronous exporter",
 )
@@ -56,15 +61,15 @@ def outage(column: Column) -> str:
             report, grown = _through(relay, site, column.size)
             _harmless(report, grown)
             lost = _counted(site, before + report.answered + _stores(column, site))
-            took = _stopped(relay, site)
+            waited, took = _stopped(relay, site, column.size)
     slowest, spent = report.latency(100), f"{grown / 2**20:.0f} MiB"
+    stop = f"stopped in {took:.1f} s while {waited:.0f} waited"
     return (f"0 failed of {report.sent:,}, the longest took {slowest:.2f} s, {lost:,.0f} spans "
-            f"lost and counted, {spent} grown, stopped in {took:.1f} s")  # fmt: skip
+            f"lost and counted, {spent} grown, {stop}")  # fmt: skip
 
 
-def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, int]:
-    """Load a site through every fault; return what came of it, and by how much a worker grew."""
-    plan = Plan(
+def _plan(site: Site, size: Size) -> Plan:
+    return Plan(
         site.url,
         ask=in_turn(SLEEPS),
         groups=(Group("keep-alive", clients=8, pause=0.03),),
@@ -72,24 +77,37 @@ def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, in
         seconds=size.seconds,
         timeout=3 * SLOWEST,
     )
-    with running(plan) as load:
+
+
+def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, int]:
+    """Load a site through every fault; return what came of it, and by how much a worker grew."""
+    with running(_plan(site, size)) as load:
         load.wait(ROOM, timeout=LONG)
         before = _memory(site)
         for fault in collector.FAULTS:
             relay.become(fault)
-            _endure(load, size)
+            _endure(load, site, size, FULL if fault == collector.SILENT else ROOM)
         grown = max(_memory(site).get(pid, 0) - size_ for pid, size_ in before.items())
         relay.become(collector.FINE)
         return load.stop(), grown
 
 
-def _endure(load: Load, size: Size) -> None:
-    """Let a fault last for its time, and for as many requests as one worker has room for."""
-    began, enough = time.monotonic(), load.sent + ROOM
+def _endure(load: Load, site: Site, size: Size, requests: int) -> None:
+    """Let a fault last for its time and so many requests, and look at the queues meanwhile."""
+    began, enough = time.monotonic(), load.sent + requests
     least = 30.0 if size is Size.FULL else 3.0
     while (spent := time.monotonic() - began) < least or load.sent < enough:
-        claim(spent < LONG, f"{ROOM} requests took more than {LONG:.0f} s")
-        load.wait(10, timeout=5 * SLOWEST)
+        claim(spent < LONG, f"{requests} requests took more than {LONG:.0f} s")
+        load.wait(40, timeout=5 * SLOWEST)
+        _waiting(site)
+
+
+def _waiting(site: Site) -> float:
+    """Return how many spans wait; no worker keeps more than it has room for."""
+    samples = metrics.read(*site.meters)
+    found, room = metrics.total(samples, metrics.WAITING), ROOM * len(workers.numbers(site))
+    claim(found <= room, f"{found:.0f} spans wait, and there is room for {room}")
+    return found
 
 
 def _memory(site: Site) -> dict[int, int]:
@@ -135,16 +153,17 @@ def _counted(site: Site, ended: int) -> float:
     return lost
 
 
-def _stopped(relay: collector.Relay, site: Site) -> float:
-    """Stop it while the collector is silent, with spans that wait."""
+def _stopped(relay: collector.Relay, site: Site, size: Size) -> tuple[float, float]:
+    """Stop it while the collector is silent; return the spans that waited, and the seconds."""
     relay.become(collector.SILENT)
-    for _ in range(5):
-        wire.ask(f"{site.url}{SLEEPS}")
-    began = time.monotonic()
+    with running(_plan(site, size)) as load:
+        load.wait(FULL, timeout=LONG)
+    waited, began = _waiting(site), time.monotonic()
+    claim(waited >= ROOM, f"{waited:.0f} spans waited, and no queue was full")
     site.stop()
     took = time.monotonic() - began
-    claim(took < GRACE + BEYOND, f"the stop took {took:.1f} s, with {GRACE} s of grace")
-    return took
+    claim(took < GRACE, f"the stop took {took:.1f} s, with {GRACE} s of grace")
+    return waited, took
 
 
 @check(

@@ -12,6 +12,7 @@ from moorings import lifecycle, probe
 from moorings.contract import ledger, wire
 from moorings.contract.checks.lifecycle import APPS
 from moorings.contract.column import Column
+from moorings.contract.events import Events
 from moorings.contract.hammer import SLEEPS, ended, figure, loaded, unharmed
 from moorings.contract.load import Load
 from moorings.contract.load_releases import Succession
@@ -176,15 +177,22 @@ def trace_ledger(column: Column) -> str:
     size = column.size
     with column.other() as site:
         with loaded(site.url, size) as load:
+            events = Events(load, size.requests)
+            events.begin("reload")
             site.reload({"server.workers": 3})
             load.wait(BETWEEN)
+            events.begin("deploy")
             before = site.pids()
             site.deploy({"server.threads": 5}, proof=False)
             _nothing_of(before, site)
-            report = ended(load)
+            events.begin("stop")
+            report = ended(load, events)
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
-        found = ledger.compare(reader, report.answered_ids, since=report.since)
+        found = ledger.compare(
+            reader, report.answered_ids, since=report.since, maybe=report.failed_ids
+        )
+    told = events.figure(report, found.lost)
     if report.failed or not found.even:
-        raise CheckFailed(f"{found.describe()}\n{report.describe()}")
-    return found.figure
+        raise CheckFailed(f"{found.describe()}\n{told}\n{report.describe()}")
+    return f"{found.figure}: {told}"

@@ -5,15 +5,20 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from moorings import probe
 from moorings.contract import metrics, smoke, wire, workers
 from moorings.contract.checks.load import GATEWAY
 from moorings.contract.column import Column
+from moorings.contract.counted import Counted
+from moorings.contract.events import Events
+from moorings.contract.hammer import loaded, unharmed
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
+from moorings.contract.size import BETWEEN, Size
 from moorings.contract.spans import Caller, asked, context, stored
 from moorings.contract.wire import Answer
 from moorings.tracing import Span
@@ -140,7 +145,7 @@ def errors(column: Column) -> str:
     "trace.stream",
     proves="the span lasts as long as the stream",
     needs=["traces", "probe"],
-    control="spans that lie",
+    control="a span that ends before the stream",
 )
 def stream(column: Column) -> str:
     """Stream for a second and compare the span's length with the client's."""
@@ -264,12 +269,13 @@ def _parsed(line: str) -> dict[str, Any]:
 
 @check(
     "metrics.sum",
-    proves="the workers' sums equal the requests sent, after SIGKILL and deploy; no stale gauges",
+    proves="the workers' sums equal the requests sent, after SIGKILL, and over a reload and a "
+    "deploy under load, old and new together; no stale gauges",
     needs=["probe", "deploy", "process"],
     control="a registry per worker",
 )
 def metrics_sum(column: Column) -> str:
-    """Ask every worker, kill one, ask its successor, deploy; read the sums from all of them."""
+    """Ask every worker, kill one, ask its successor; reload and deploy under load; add all up."""
     with column.other() as site:
         count = workers.count(site)
         _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
@@ -283,12 +289,29 @@ def metrics_sum(column: Column) -> str:
         started = metrics.total(samples, metrics.STARTS)
         wrong = f"{started:.0f} workers are said to have started, not {count + 1}"
         claim(started == count + 1, wrong)
-        # The next release counts from 0: what both have counted is what was sent.
-        site.deploy({"server.threads": 5}, proof=False)
-        new = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)[1]
-        _adds_up(site, new, count)
-    return (f"{sent} counted of {sent} sent to {count} workers, one of them killed, and {new} of "
-            f"{new} by the next release; 0 running")  # fmt: skip
+        return (f"{sent} of {sent} by {count} workers and the successor of a killed one; "
+                f"{_over_changes(site, sent, count, column.size)}; 0 running")  # fmt: skip
+
+
+def _over_changes(site: Site, before: int, count: int, size: Size) -> str:
+    """Reload and deploy under load: each run counts from 0, and all add up to what was sent."""
+    with ExitStack() as stack, loaded(site.url, size) as load:
+        events = Events(load, size.requests)
+        runs = [Counted(stack, workers.numbers(site))]
+        events.begin("reload")
+        site.reload({"server.threads": 5})
+        load.wait(BETWEEN)
+        runs.append(Counted(stack, workers.numbers(site)))
+        events.begin("deploy")
+        site.deploy({"server.threads": 6}, proof=False)
+        report = unharmed(load, events)
+        old = [run.requests() for run in runs]
+    # One more was sent before the load, to see how connections are kept.
+    sent = before + 1 + report.answered
+    claim(all(old), f"of {sent:,} requests the runs that have ended counted {old}")
+    _adds_up(site, sent - sum(old), count)
+    return (f"{sent:,} of {sent:,} under load: {old[0]:,} before a reload, {old[1]:,} before a "
+            f"deploy, {sent - sum(old):,} after it")  # fmt: skip
 
 
 def _adds_up(site: Site, sent: int, count: int) -> None:

@@ -18,3 +18,14 @@ def said(host: str) -> dict[str, str | int]:
 def test_the_port_is_a_number_or_nothing(host: str, port: int | None) -> None:
     assert said(host).get("server.port") == port
     assert said(host)["server.address"] == "shop"
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "port"),
+    [("[::1]:8000", "::1", 8000), ("[::1]", "::1", 8000), ("[2001:db8::7]:81", "2001:db8::7", 81),
+     ("[::1]:x", "::1", None), ("[::1", "[::1", 8000), ("::1", "::1", 8000), ("", "", 8000),
+     ("[]:81", "", 81), ("[" * 999, "[" * 256, 8000)],
+)  # fmt: skip
+def test_an_address_with_colons_is_read_whole(host: str, address: str, port: int | None) -> None:
+    assert said(host).get("server.port") == port
+    assert said(host).get("server.address", "") == address

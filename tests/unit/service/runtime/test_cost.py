@@ -5,7 +5,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -32,6 +32,8 @@ def ask(layer: Any) -> None:
         "REQUEST_METHOD": "GET", "PATH_INFO": "/items/7", "SERVER_PROTOCOL": "HTTP/1.1",
         "SERVER_NAME": "shop", "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1",
         "wsgi.url_scheme": "http", "HTTP_USER_AGENT": "test",
+        # As Flask leaves its request, which is asked for its route.
+        "werkzeug.request": SimpleNamespace(url_rule=SimpleNamespace(rule="/items/<int:shelf>")),
     }  # fmt: skip
     answer = layer(environ, lambda *_about: None)
     assert b"".join(answer) == b"ok"

@@ -1,6 +1,10 @@
 import json
 import logging
+import os
+import socket
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,12 +32,36 @@ def test_otlp_goes_by_http() -> None:
     exporter.shutdown()
 
 
-def test_the_console_has_one_line_a_span(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_has_one_line_a_span(capfd: pytest.CaptureFixture[str]) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporters.make("console", Settings())))
     provider.get_tracer("test").start_span("work").end()
-    (line,) = capsys.readouterr().out.splitlines()
+    (line,) = capfd.readouterr().out.splitlines()
     assert json.loads(line)["name"] == "work"
+
+
+BATCH = """
+from opentelemetry.sdk.trace import TracerProvider
+from runtime import exporters, settings
+tracer = TracerProvider(shutdown_on_exit=False).get_tracer("test")
+console = exporters.make("console", settings.Settings())
+console.export([tracer.start_span(f"work {number}") for number in range(50)])
+console.shutdown()
+"""
+
+
+def test_each_line_of_the_console_is_one_write_so_that_workers_do_not_tear_them() -> None:
+    # Such a socket keeps what was written by one call as one message.
+    ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+    service = Path(exporters.__file__).parents[1]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(service)}
+    child = subprocess.Popen([sys.executable, "-c", BATCH], stdout=theirs, env=environ)
+    theirs.close()
+    ours.settimeout(20)
+    messages = list(iter(lambda: ours.recv(65536), b""))
+    assert child.wait(20) == 0
+    ours.close()
+    assert [json.loads(one)["name"] for one in messages] == [f"work {n}" for n in range(50)]
 
 
 @pytest.mark.usefixtures("missing")

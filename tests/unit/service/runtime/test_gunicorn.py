@@ -20,6 +20,7 @@ def test_a_service_from_its_first_request_to_its_last_span(start: Start, collect
     server = start(
         probe="1",
         ready="shop:ready",
+        environment="staging",
         max_body_bytes="1000000",
         otel_traces_exporter="otlp",
         otel_exporter_otlp_endpoint=collector.url,
@@ -115,10 +116,19 @@ def _spans(collector: Any, pids: list[int]) -> None:
     assert found["db.query.text"] == "select ?"
     crash = collector.named("GET /_probe/crash")
     assert [event.name for event in crash.events] == ["exception"]
-    assert {resource["process.pid"] for resource in collector.resources} == set(pids)
+    _resources(collector, pids)
     # Nobody's request: what the readiness check asked the database.
     assert all(child.parent_span_id for child in collector.spans if child.name.startswith("select"))
     assert not [name for name in collector.names() if "readyz" in name or "metrics" in name]
+
+
+def _resources(collector: Any, pids: list[int]) -> None:
+    """Each worker is an instance of its own."""
+    of = {one["process.pid"]: one["service.instance.id"] for one in collector.resources}
+    assert set(of) == set(pids)
+    assert len(set(of.values())) == len(pids)
+    environments = {one["deployment.environment.name"] for one in collector.resources}
+    assert environments == {"staging"}
 
 
 def _lines(server: Any, sent: int) -> None:

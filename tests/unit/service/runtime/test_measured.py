@@ -15,12 +15,16 @@ def test_each_worker_sends_its_own_and_the_last_at_its_end(
     server = start(
         worker_class=kind,
         otel_metrics_exporter="otlp",
+        otel_metric_export_interval="200",
+        commit="c1",
         otel_exporter_otlp_endpoint=collector.url,
         otel_traces_exporter="otlp",
     )
     server.wait_ready(2)
     assert {server.ask(f"/items/{number}")[0].status for number in range(30)} == {200}
     server.until(lambda: server.ask("/nowhere")[0].status == 404, "an unknown path")
+    # At its end a worker no longer has the address.
+    server.until(lambda: len(collector.of("moorings.connections.waiting")) == 2, "both queues")
     server.stop()
     points = collector.of("http.server.request.duration")
     items = [point for point in points if _said(point).get("http.route")]
@@ -34,6 +38,13 @@ def test_each_worker_sends_its_own_and_the_last_at_its_end(
     assert sum(point.as_double for point in collector.of("http.server.active_requests")) == 0
     assert collector.of("db.client.connection.count")
     assert collector.of("otel.spans.dropped")
+    # Numbers of workers come as whole ones.
+    for name in ("moorings.workers", "moorings.worker.starts"):
+        assert [point.as_int for point in collector.of(name)] == [1, 1]
+    waiting = collector.of("otel.spans.waiting")
+    assert (len(waiting), sum(point.as_double for point in waiting)) == (2, 0)
+    build = {"release": "r1", "commit": "c1", "server": "gunicorn-gthread"}
+    assert [_said(point) for point in collector.of("moorings.build.info")] == [build, build]
     said = [line for line in server.lines() if line["level"] not in ("info", "debug")]
     assert said == []
 

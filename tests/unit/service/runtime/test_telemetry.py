@@ -5,6 +5,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from flask import Flask, Response
+from opentelemetry import baggage, propagate
 from werkzeug.test import Client, create_environ
 
 from runtime.exchange import Exchange
@@ -67,6 +68,33 @@ def test_the_callers_trace_goes_on_and_comes_back(layer: Any, app: Flask) -> Non
     version, trace_id, span_id, flags = response.headers["traceresponse"].split("-")
     assert (version, trace_id, span_id) == ("00", TRACE, f"{span.context.span_id:016x}")
     assert int(flags, 16) & 1
+
+
+def test_baggage_and_tracestate_go_through_to_whom_the_app_calls(layer: Any) -> None:
+    sent = {
+        "traceparent": f"00-{TRACE}-{PARENT}-01",
+        "tracestate": "shop=7,other=x",
+        "baggage": "user=ann,tier=2",
+    }
+    seen: dict[str, object] = {}
+    outgoing: dict[str, str] = {}
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        seen.update(baggage.get_all())
+        propagate.inject(outgoing)
+        return plain(environ, start_response)
+
+    layer.ask(app, "/", headers=sent)
+    (span,) = layer.spans()
+    assert seen == {"user": "ann", "tier": "2"}
+    parent = f"00-{TRACE}-{span.context.span_id:016x}-01"
+    assert outgoing == {**sent, "traceparent": parent}
+    assert span.context.trace_state.to_header() == sent["tracestate"]
+    # The next request has none of it.
+    seen.clear()
+    outgoing.clear()
+    layer.ask(app, "/")
+    assert (seen, outgoing.keys()) == ({}, {"traceparent"})
 
 
 @pytest.mark.parametrize("header", ["", "00-0-0-01", "x" * 5000, f"00-{'0' * 32}-{PARENT}-01"])

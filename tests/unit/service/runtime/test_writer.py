@@ -1,16 +1,23 @@
 """Lines that wait: none is lost, none is cut, none is late."""
 
+import contextlib
+import fcntl
 import json
+import logging
 import os
 import select
+import termios
 import threading
+import time
+from array import array
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
 
 from runtime import logs
 from runtime.settings import Settings
-from runtime.writer import Writer, blocks
+from runtime.writer import Writer, block
 
 
 @pytest.fixture
@@ -23,7 +30,10 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 def test_no_block_is_larger_than_a_pipe_keeps_whole() -> None:
     lines = [b"x" * size + b"\n" for size in (1000, 3000, 90, 5000, 10, 4095)]
-    found = list(blocks(lines))
+    waiting = deque(lines)
+    found = []
+    while waiting:
+        found.append(block(waiting))
     assert b"".join(found) == b"".join(lines)
     assert [len(block) for block in found] == [4093, 5001, 11, 4096]
     assert all(len(one) <= select.PIPE_BUF for one in found if one.count(b"\n") > 1)
@@ -91,3 +101,76 @@ def test_a_line_is_what_json_makes_of_it(pipe: tuple[int, int]) -> None:
     stamp = {"time": "2025-11-23T12:13:20.999Z", "level": "info"}
     del fields["left out"]
     assert json.loads(found) == {**stamp, **fields, "release": "r1", "pid": os.getpid()}
+
+
+def full(pipe: tuple[int, int], blocking: bool) -> int:
+    """Fill a pipe to the brim, as a reader does that sleeps; return how much is in it."""
+    os.set_blocking(pipe[1], False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(pipe[1], b"." * 4096):
+            pass
+    os.set_blocking(pipe[1], blocking)
+    inside = array("i", [0])
+    fcntl.ioctl(pipe[0], termios.FIONREAD, inside)
+    return inside[0]
+
+
+def read(pipe: tuple[int, int], count: int) -> bytes:
+    """Read so much, by small pieces: a pipe that is not blocking then takes parts of lines."""
+    found = b""
+    while len(found) < count:
+        assert select.select([pipe[0]], [], [], 10)[0], f"{len(found)} bytes of {count} came"
+        found += os.read(pipe[0], min(1000, count - len(found)))
+    return found
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_where_nobody_reads_for_a_while_no_line_is_lost_and_nobody_waits_long(
+    pipe: tuple[int, int], blocking: bool
+) -> None:
+    before = full(pipe, blocking)
+    writer, began = Writer(pipe[1]), time.monotonic()
+    lines = [b"%d " % number + b"x" * 400 + b"\n" for number in range(200)]
+    for line in lines:
+        writer.now(line)
+    assert time.monotonic() - began < 2
+    read(pipe, before)
+    assert read(pipe, sum(map(len, lines))) == b"".join(lines)
+
+
+def test_a_line_that_is_taken_in_parts_comes_whole_and_alone(pipe: tuple[int, int]) -> None:
+    os.set_blocking(pipe[1], False)
+    writer = Writer(pipe[1])
+    lines = [b"x" * 300_000 + b"\n", b"short\n"]
+    for line in lines:
+        writer.now(line)
+    assert read(pipe, sum(map(len, lines))) == b"".join(lines)
+
+
+def test_what_has_no_room_is_counted_and_said(
+    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = full(pipe, blocking=False)
+    writer = Writer(pipe[1], room=3)
+    writer.now(b"0\n")  # it is on its way
+    for number in range(1, 9):
+        writer.later(b"%d\n" % number)
+    read(pipe, before)
+    with caplog.at_level(logging.WARNING):
+        assert read(pipe, 8) == b"0\n1\n2\n3\n"
+        deadline = time.monotonic() + 10
+        while not caplog.records and time.monotonic() < deadline:
+            writer.flush()
+    (said,) = caplog.messages
+    assert said.startswith("5 lines of the log were lost")
+
+
+def test_where_the_reader_has_gone_nobody_waits_and_nothing_stays() -> None:
+    reader, descriptor = os.pipe()
+    os.close(reader)
+    writer, began = Writer(descriptor), time.monotonic()
+    for _ in range(1000):
+        writer.now(b"line\n")
+    assert time.monotonic() - began < 1
+    assert writer.flush()
+    os.close(descriptor)

@@ -211,6 +211,14 @@ def test_spans_of_the_database_and_the_gateway_do_not_count(store: Store, reader
     assert (found.lost, found.doubled) == ((second,), ())
 
 
+def test_a_span_that_nobody_asked_for_is_not_even(store: Store, reader: Reader) -> None:
+    sent = [store.add(one) for one in ids(3)]
+    stray = store.add(*ids(1))
+    found = ledger(reader, sent)
+    assert (found.lost, found.extra, found.even) == ((), (stray,), False)
+    assert found.describe() == f"sent 3, stored 3\n1 extra: {stray}"
+
+
 def test_a_request_that_failed_may_have_a_span_or_not(store: Store, reader: Reader) -> None:
     sent, (stored, gone) = [store.add(one) for one in ids(3)], ids(2)
     store.add(stored)

@@ -122,7 +122,7 @@ def reloads(client: RecordingRunner) -> int:
 def test_changed_files_of_the_checkout_are_taken_in_by_a_deploy_alone(checkout: Path) -> None:
     client = Serving()
     made = gateway(client, checkout)
-    has = made.project.gateway / "app.conf"
+    has = made.project.gateway.with_name("app.conf")
     (checkout / "app.conf").write_text("new")
     made.prepare()
     assert has.read_text() == "old"
@@ -130,7 +130,7 @@ def test_changed_files_of_the_checkout_are_taken_in_by_a_deploy_alone(checkout: 
     assert (has.read_text(), reloads(client)) == ("new", 1)
     made.put()
     assert reloads(client) == 1
-    assert (made.project.gateway / "local.conf").read_text() == configuration(made.server)
+    assert made.project.gateway.read_text() == configuration(made.server)
 
 
 def test_files_that_nginx_refuses_are_those_of_before_again(checkout: Path) -> None:
@@ -139,5 +139,5 @@ def test_files_that_nginx_refuses_are_those_of_before_again(checkout: Path) -> N
     (checkout / "app.conf").write_text("broken")
     with pytest.raises(CommandError, match="unknown directive"):
         made.put()
-    assert (made.project.gateway / "app.conf").read_text() == "old"
+    assert made.project.gateway.with_name("app.conf").read_text() == "old"
     assert reloads(client) == 0

@@ -54,8 +54,8 @@ class Project:
 
     @property
     def gateway(self) -> Path:
-        """Folder of the gateway's files: those of the checkout may change at any time."""
-        return self.home / "gateway"
+        """File of what the gateway is told, beside copies of the repository's own files."""
+        return self.home / "gateway" / "local.conf"
 
     def prepare(self) -> None:
         """Make its folder, and its secrets at first use."""
@@ -119,8 +119,8 @@ class Project:
         own = {
             "SECRETS": str(self.home / "secrets"),
             "FLAGS": str(self.flags),
-            "GATEWAY_FILES": str(self.gateway),
-            "GATEWAY_CONF": str(self.gateway / "local.conf"),
+            "GATEWAY_FILES": str(self.gateway.parent),
+            "GATEWAY_CONF": str(self.gateway),
             "JAEGER_FILES": digest(*self._of_jaeger()),
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }

@@ -61,9 +61,13 @@ class ComposeGateway:
     project: Project
     server: Server
 
+    @property
+    def _folder(self) -> Path:
+        return self.project.gateway.parent
+
     def prepare(self) -> None:
         """Write its files, where it has none yet; those that it has change by `put` alone."""
-        if not (self.project.gateway / "nginx.conf").exists():
+        if not (self._folder / "nginx.conf").exists():
             self.write(self.wanted())
 
     def put(self) -> None:
@@ -71,7 +75,7 @@ class ComposeGateway:
         if self.project.engine.runner.dry:
             return
         wanted, found = self.wanted(), self.project.find("gateway")
-        before = {name: _text(self.project.gateway / name) for name in wanted}
+        before = {name: _text(self._folder / name) for name in wanted}
         if found is None or not found.runs:
             self.write(wanted)
             self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
@@ -86,10 +90,10 @@ class ComposeGateway:
 
     def write(self, files: Files) -> None:
         """Write its files, which it takes in when it is told."""
-        self.project.gateway.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             # In place: the container has this very file.
-            (self.project.gateway / name).write_text(text)
+            (self._folder / name).write_text(text)
 
     def _take_in(self, container: Container, wanted: Files, before: Files) -> None:
         self.write(wanted)

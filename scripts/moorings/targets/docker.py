@@ -221,10 +221,16 @@ class Docker:
         if not self.context.runner.dry:
             supply = Supply(self.context.runner, self.context.layout.state)
             lifecycle.require(self.images.needs(), supply)
-        self.project.prepare()
+        self._prepared()
         self._based()
         self._variables.update(self.gateway.ports())
         self.project.do("up", "--detach", "--no-build", "--no-recreate", "--wait", *services)
+
+    def _prepared(self) -> None:
+        """See that all files are there that containers mount."""
+        self.project.prepare()
+        if not self.context.runner.dry:
+            self.gateway.prepare()
 
     def interrupts(self) -> list[str]:
         """Return what would have to be made anew while clients wait, and why."""
@@ -237,8 +243,7 @@ class Docker:
         """Make anew what of the project's other containers is not as it would be made now."""
         changes = self._changes()
         if changes:
-            self.project.prepare()
-            self.gateway.prepare()
+            self._prepared()
         for name, why in changes.items():
             with ui.working(f"Making {name} anew: {', '.join(why)}"):
                 argv = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--wait")

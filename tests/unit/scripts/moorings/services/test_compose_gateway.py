@@ -53,7 +53,7 @@ class Nginx(RecordingRunner):
         if command.argv[1] != "top":
             return Result(0)
         now = self.tops.pop(0)
-        rows = [f"{10 + ('new' in one)} 1 101 4 {WORKER}{one[3:]}" for one in now]
+        rows = [f"{10 + ('new' in one)} 9 101 4 {WORKER}{one[3:]}" for one in now]
         rows = [row.replace(" ends", " is shutting down") for row in rows]
         return Result(0, "\n".join(["PID PPID USER RSS COMMAND", "9 1 101 4 nginx: master", *rows]))
 
@@ -68,7 +68,7 @@ def test_its_drain_is_announced_until_the_old_workers_take_nothing_more(
     client.drain.parent.mkdir(parents=True)
     project = Project(Engine(client, layout, {}), {})
     gateway = ComposeGateway(project, Server(keep_alive=1))
-    gateway._announced(Container({"Id": "0123456789abcdef"}))
+    gateway._announced(Container({"Id": "0123456789abcdef", "State": {"Pid": 9}}))
     words = [argv[1] for argv in client.argvs]
     assert words == ["top", "kill", "top", "top", "top"]
     assert client.flagged == [True] * 5
@@ -80,7 +80,7 @@ class Serving(RecordingRunner):
 
     def __init__(self, refuses: bool = False) -> None:
         super().__init__()
-        state, labels = {"Running": True}, {"com.docker.compose.service": "gateway"}
+        state, labels = {"Running": True, "Pid": 9}, {"com.docker.compose.service": "gateway"}
         one = {"Id": "0123456789abcdef", "Config": {"Labels": labels}, "State": state}
         self.said = {"ps": Result(0, "0123"), "inspect": Result(0, json.dumps([one]))}
         self.refuses = refuses
@@ -91,7 +91,7 @@ class Serving(RecordingRunner):
             raise CommandError("nginx: [emerg] unknown directive")
         if command.argv[1] == "top":
             hups = sum("HUP" in argv for argv in self.argvs)
-            return Result(0, f"PID\n{10 + hups} 1 101 4 {WORKER}")
+            return Result(0, f"PID\n9 1 101 4 nginx\n{10 + hups} 9 101 4 {WORKER}")
         return self.said.get(command.argv[1], Result(0))
 
 
@@ -122,7 +122,7 @@ def reloads(client: RecordingRunner) -> int:
 def test_changed_files_of_the_checkout_are_taken_in_by_a_deploy_alone(checkout: Path) -> None:
     client = Serving()
     made = gateway(client, checkout)
-    has = made.project.gateway / "app.conf"
+    has = made.project.gateway.with_name("app.conf")
     (checkout / "app.conf").write_text("new")
     made.prepare()
     assert has.read_text() == "old"
@@ -130,7 +130,7 @@ def test_changed_files_of_the_checkout_are_taken_in_by_a_deploy_alone(checkout: 
     assert (has.read_text(), reloads(client)) == ("new", 1)
     made.put()
     assert reloads(client) == 1
-    assert (made.project.gateway / "local.conf").read_text() == configuration(made.server)
+    assert made.project.gateway.read_text() == configuration(made.server)
 
 
 def test_files_that_nginx_refuses_are_those_of_before_again(checkout: Path) -> None:
@@ -139,5 +139,5 @@ def test_files_that_nginx_refuses_are_those_of_before_again(checkout: Path) -> N
     (checkout / "app.conf").write_text("broken")
     with pytest.raises(CommandError, match="unknown directive"):
         made.put()
-    assert (made.project.gateway / "app.conf").read_text() == "old"
+    assert made.project.gateway.with_name("app.conf").read_text() == "old"
     assert reloads(client) == 0

@@ -42,17 +42,13 @@ class Flag:
                    "data": {"maintenance": "on"}}  # fmt: skip
             self.kubectl.apply([raw], self.folder / "flag.json")
         else:
-            self.remove()
+            self.kubectl.do("delete", "configmap", FLAG, "--ignore-not-found")
         # A kubelet looks at a pod that changes at once, at others each minute.
         note = f"moorings.looked={time.time():.0f}"
         mine = ("--selector", f"{NAME}=gateway", "--overwrite")
         self.kubectl.do("annotate", "pods", *mine, note)
         if not self.kubectl.runner.dry:
             self._seen(on)
-
-    def remove(self) -> None:
-        """Take it away, whoever made it; fine where there is none."""
-        self.kubectl.do("delete", "configmap", FLAG, "--ignore-not-found")
 
     def _seen(self, on: bool) -> None:
         ask = probe.Http(f"{self.where.public()}/", status=503)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from moorings import probe
 from moorings.errors import CommandError, NotReadyError
-from moorings.services import kube_reasons
+from moorings.services import kube_logs, kube_reasons
 from moorings.services.kube_events import Refusals, Refused
-from moorings.services.kube_rollout import log_of
 from moorings.services.kubectl import Kubectl, Raw, at
 
 
@@ -68,8 +67,7 @@ class Job:
 
     def log(self) -> str:
         """Return what it said."""
-        names = [str(at(pod, "metadata", "name")) for pod in self._pods()]
-        return "\n".join(log_of(self.kubectl, name, 200) for name in names)
+        return kube_logs.of(self.kubectl, self._pods(), 200)
 
     def _why(self) -> str:
         why = kube_reasons.of_pods(self._pods(), self.log())

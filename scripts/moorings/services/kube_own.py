@@ -5,11 +5,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from moorings import cluster
+from moorings.errors import MoorError
 from moorings.layout import Layout
 from moorings.runner import Runner
 from moorings.services import go
 from moorings.services.cluster import Cluster
 from moorings.services.cluster_build import Programs
+from moorings.services.engine import Engine
 from moorings.services.kubectl import at
 
 
@@ -23,9 +26,9 @@ def running(layout: Layout, runner: Runner) -> Iterator[Cluster]:
     return (one for one in found if one.process() is not None)
 
 
-def _belongs(name: str, cluster: Cluster) -> bool:
+def _belongs(name: str, own: Cluster) -> bool:
     # A deployment of the contract's has its checkout's name, and more.
-    return name == cluster.home.name or name.startswith(f"{cluster.home.name}-")
+    return name == own.home.name or name.startswith(f"{own.home.name}-")
 
 
 def nearest(layout: Layout, runner: Runner) -> Cluster | None:
@@ -38,9 +41,29 @@ def at_address(layout: Layout, runner: Runner, server: str) -> Cluster | None:
     return next((one for one in running(layout, runner) if _server(one) == server), None)
 
 
-def _server(cluster: Cluster) -> str:
+def load(layout: Layout, runner: Runner, server: str, image: str, engine: Engine) -> None:
+    """Hand an image of an engine to the one whose API is there, unless it has it.
+
+    :raises MoorError: where there is no such cluster, or no such image.
+    """
+    own = at_address(layout, runner, server)
+    if own is None:
+        hint = "./moor cluster status shows those that run"
+        raise MoorError(f"no cluster of moor's is at {server}", hint=hint)
+    if not any(own.tag(other, image) for other in _same(image, engine)):
+        cluster.load_image(own, image, engine)
+
+
+def _same(image: str, engine: Engine) -> list[str]:
+    """Return the other names that the engine has for an image: the node may have one."""
+    said = engine.ask("image", "inspect", "--format", "{{json .RepoTags}}", image)
+    names = json.loads(said.output) if said.status == 0 else []
+    return [name for name in names if name != image]
+
+
+def _server(own: Cluster) -> str:
     try:
-        raw = json.loads(cluster.kubeconfig.read_text())
+        raw = json.loads(own.kubeconfig.read_text())
     except (OSError, ValueError):
         return ""
     return str(at(raw, "clusters", 0, "cluster", "server") or "")

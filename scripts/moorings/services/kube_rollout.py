@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moorings import probe, ui
 from moorings.errors import MoorError, NotReadyError
-from moorings.services import kube_pods, kube_reasons, kube_refusals
+from moorings.services import kube_logs, kube_pods, kube_reasons, kube_refusals
 from moorings.services.kube_events import Refusals, Refused
 from moorings.services.kube_progress import REVISION, Progress
 from moorings.services.kubectl import Kubectl, Raw, at
@@ -67,7 +67,7 @@ class Rollout:
         :param refused: why there is no pod, and the next step, where that is known.
         """
         unready = [one for one in seen.pods if not kube_pods.ready(one)][:1]
-        log = "\n".join(log_of(self.kubectl, kube_pods.name(one), 200) for one in unready)
+        log = kube_logs.of(self.kubectl, unready, 200)
         why = kube_reasons.of_pods(unready, log) or kube_reasons.cause(log)
         told, hint = (why, "") if why else refused or self._known(said) or (said, "")
         fact = f"{self.name} does not roll out: {told or 'it does not say why'}"
@@ -75,15 +75,6 @@ class Rollout:
 
     def _known(self, said: str) -> Refused | None:
         return kube_refusals.of_pod(said, self.kubectl.namespace)
-
-
-def log_of(kubectl: Kubectl, pod: str, lines: int) -> str:
-    """Return the newest lines of a pod; of the start before, where it has just been started."""
-    said = kubectl.ask("logs", pod, "--tail", str(lines))
-    if said.status == 0 and said.output.strip():
-        return said.output
-    before = kubectl.ask("logs", pod, "--tail", str(lines), "--previous")
-    return before.output if before.status == 0 else ""
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,21 @@
 """Pods of one Kubernetes cluster: a release is proved in a pod of its own, then rolled out."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 
-from moorings import cluster, lifecycle, probe, server_lines, service, ui
+from moorings import cluster, lifecycle, probe, service, ui
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.services import (
     app_env,
     cluster_needs,
     kube_leftovers,
+    kube_logs,
     kube_others,
     kube_own,
     kube_pods,
@@ -50,7 +49,8 @@ from moorings.services.kube_manifests import (
     pod_grace,
 )
 from moorings.services.kube_pods import RELEASE
-from moorings.services.kube_rollout import Revisions, Rollout, log_of
+from moorings.services.kube_removal import Removal
+from moorings.services.kube_rollout import Revisions, Rollout
 from moorings.services.kubectl import Kubectl, Raw, at
 from moorings.settings import option
 from moorings.sources import Sources
@@ -67,10 +67,6 @@ LEAN, JOB, BEYOND = 180.0, 600.0, 30.0
 #: What is applied before the app, in this order: the first makes the namespace.
 GROUND = ("namespace", "serviceaccount", "networkpolicy")
 PARTS_OF_IT = ("app", "gateway")
-
-#: Everything that down removes; the claim of the database is not among them.
-KINDS = ("deployment,statefulset,service,horizontalpodautoscaler,poddisruptionbudget,"
-         "networkpolicy,job,pod,configmap,secret,serviceaccount")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -260,18 +256,8 @@ class K8s:
 
     def _load(self, image: str) -> None:
         assert self.cluster is not None
-        own = self.throwaway()
-        if own is None:
-            hint = "./moor cluster status shows those that run"
-            raise MoorError(f"no cluster of moor's is at {self.cluster.server}", hint=hint)
-        if not any(own.tag(other, image) for other in self._same(image)):
-            cluster.load_image(own, image, self.engine)
-
-    def _same(self, image: str) -> list[str]:
-        """Return the other names that the engine has for an image: the node may have one."""
-        said = self.engine.ask("image", "inspect", "--format", "{{json .RepoTags}}", image)
-        names = json.loads(said.output) if said.status == 0 else []
-        return [name for name in names if name != image]
+        layout, runner = self.context.layout, self.context.runner
+        kube_own.load(layout, runner, self.cluster.server, image, self.engine)
 
     def _stand_ins(self) -> dict[str, str]:
         if self._bases is None:
@@ -453,7 +439,7 @@ class K8s:
             self._candidate.remove()
         except BaseException as problem:
             if isinstance(problem, MoorError) and not problem.log:
-                problem.log = self._log_of(release)
+                problem.log = self.logs(200, release)
             before.undo(self._patience)
             raise
 
@@ -477,15 +463,19 @@ class K8s:
         self._candidate.remove()
         if self.context.runner.dry or self.live() == release:
             return
-        most = self.server.keep_alive + self.server.grace + LAST + BEYOND
         with ui.working("Draining"):
             probe.until(
                 lambda: True if self.kubectl.gone("pods", *_of(release)) else None,
                 what="the pods of the other release to end",
-                timeout=most,
+                timeout=self._drain,
                 every=0.3,
                 last=lambda: f"{len(self._pods_of(release))} pods",
             )
+
+    @property
+    def _drain(self) -> float:
+        """Seconds within which a pod that was told to end has drained."""
+        return self.server.keep_alive + self.server.grace + LAST + BEYOND
 
     def _pods_of(self, release: Release) -> list[Raw]:
         return self.kubectl.get("pods", *_of(release))
@@ -546,35 +536,16 @@ class K8s:
     def logs(self, lines: int = 100, release: Release | None = None) -> str:
         """Return the newest lines of the app and the gateway, or of a release beside it."""
         if release is not None:
-            return self._log_of(release, lines)
-        pods = self._pods()
-        app = [self._said(one, lines) for one in pods if kube_pods.role(one) == "app"]
-        before = [self._said(one, lines) for one in pods if kube_pods.role(one) == "gateway"]
-        # What nginx says of itself is no JSON.
-        turned = [
-            server_lines.of_nginx(line, UTC)
-            for text in before for line in text.splitlines()
-        ]  # fmt: skip
-        return "\n".join(text.rstrip() for text in (*app, *turned) if text)
-
-    def _log_of(self, release: Release, lines: int = 200) -> str:
-        found = self._pods_of(release)
-        return "\n".join(text for one in found if (text := self._said(one, lines)))
-
-    def _said(self, pod: Raw, lines: int) -> str:
-        return log_of(self.kubectl, kube_pods.name(pod), lines)
+            return kube_logs.of(self.kubectl, self._pods_of(release), lines)
+        return kube_logs.of_deployment(self.kubectl, self._pods(), lines)
 
     def down(self, volumes: bool = False) -> None:
         """Drain the gateway, then the app; remove the rest, the namespace with the data if told."""
         there = self.chosen.there() and self.kubectl.require("namespace", self.namespace)
-        if there and volumes:
-            self._require_alone()
         self.forwards.end_all()
         self.where.forget()
         if there:
-            with ui.working("Draining the app"):
-                self._drain()
-            self._delete(volumes)
+            Removal(self.kubectl, self._drain).do(volumes)
         layout = self.context.layout
         for version in self.images.built():
             self.images.remove(version)
@@ -585,31 +556,6 @@ class K8s:
         elif self.cluster is None and not self.context.runner.dry:
             # Its context is gone, so that nobody can go back to it.
             self.chosen.note.unlink(missing_ok=True)
-
-    def _require_alone(self) -> None:
-        """See that nothing of others' goes with the namespace."""
-        others = kube_others.found(self.kubectl)
-        if others:
-            what = f"{kube_others.shown(others)} would go with the namespace {self.namespace}"
-            hint = "remove it first; ./moor down k8s leaves the namespace and what is not moor's"
-            raise MoorError(what, hint=hint)
-
-    def _drain(self) -> None:
-        most = self.server.keep_alive + self.server.grace + LAST + BEYOND
-        words = ("--ignore-not-found", "--cascade=foreground")
-        self.kubectl.do("delete", "horizontalpodautoscaler", "app", "--ignore-not-found")
-        for name in ("gateway", "app"):
-            self.kubectl.do("delete", "deployment", name, *words, timeout=most)
-
-    def _delete(self, volumes: bool) -> None:
-        if volumes:
-            words = ("delete", "namespace", self.namespace, "--ignore-not-found")
-            self.kubectl.do(*words, timeout=LEAN)
-            return
-        mine = ("--selector", "app.kubernetes.io/part-of=moorings", "--ignore-not-found")
-        self.kubectl.do("delete", KINDS, *mine, timeout=LEAN)
-        # By hand it has no label; the next deploy would find clients shut out.
-        self._flag.remove()
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""

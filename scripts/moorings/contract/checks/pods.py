@@ -1,11 +1,15 @@
 """pods.*: what clients notice where pods come and go that nobody deployed."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from moorings import probe
 from moorings.contract.checks.load import OTHER
 from moorings.contract.column import Column
 from moorings.contract.hammer import figure, loaded, unharmed
 from moorings.contract.load import Load, running
 from moorings.contract.load_plan import Group, Plan, below_400, in_turn
+from moorings.contract.orders import undisturbed
 from moorings.contract.outcome import Skipped, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
@@ -44,18 +48,29 @@ def _fleet(site: Site) -> Fleet:
 
 @check(
     "pods.load",
-    proves="scaled up and down, a pod and the gateway's own deleted, under load: 0 failed",
+    proves="scaled up and down, a pod and the gateway's own deleted, under load: 0 failed, and "
+    "each order of that time exactly once",
     needs=["probe", "deploy", "pods"],
     control="pods without preStop",
 )
 def pods_load(column: Column) -> str:
     """Let pods of the app come and go, and the gateway's, again and again."""
-    size = column.size
-    with column.other() as site, loaded(site.url, size) as load:
+    with _met(column) as (site, load, orders):
         fleet = _fleet(site)
-        for _ in range(size.cycles // 2):
+        for _ in range(column.size.cycles // 2):
             _come_and_go(fleet, load, ("app", GATEWAY))
-        return figure(unharmed(load))
+        return f"{figure(unharmed(load))}{orders()}"
+
+
+@contextmanager
+def _met(column: Column) -> Iterator[tuple[Site, Load, Callable[[], str]]]:
+    """Lend a deployment under load, in which customers order too, and what ends their visit."""
+    with (
+        column.other() as site,
+        undisturbed(column, site) as orders,
+        loaded(site.url, column.size) as load,
+    ):
+        yield site, load, orders
 
 
 def _come_and_go(fleet: Fleet, load: Load, names: tuple[str, ...]) -> None:
@@ -91,32 +106,33 @@ def pods_direct(column: Column) -> str:
 
 @check(
     "pods.evict",
-    proves="of two evictions at once one is held back by the PodDisruptionBudget; 0 failed",
+    proves="of two evictions at once one is held back by the PodDisruptionBudget; 0 failed, and "
+    "each order of that time exactly once",
     needs=["probe", "deploy", "pods"],
     control="no PodDisruptionBudget",
 )
 def pods_evict(column: Column) -> str:
     """Ask for the end of both pods, as the drain of a node does, while they are under load."""
-    with column.other() as site, loaded(site.url, column.size) as load:
+    with _met(column) as (site, load, orders):
         fleet = _fleet(site)
         pods = fleet.ready()
         claim(len(pods) > 1, f"{len(pods)} pods: the budget has nothing to hold back")
         refused = [pod for pod in pods if "disruption budget" in fleet.evict(pod)]
         claim(len(refused) == len(pods) - 1, f"{len(refused)} of {len(pods)} were held back")
         fleet.settle()
-        return f"{len(refused)} of {len(pods)} held back, {figure(unharmed(load))}"
+        return f"{len(refused)} of {len(pods)} held back, {figure(unharmed(load))}{orders()}"
 
 
 @check(
     "pods.node",
     proves="the kubelet restarted, the node cordoned and drained: the PodDisruptionBudget holds "
-    "the last pod back, and all are there after uncordon; 0 failed",
+    "the last pod back, and all are there after uncordon; 0 failed, each order exactly once",
     needs=["probe", "deploy", "pods"],
     control="no PodDisruptionBudget",
 )
 def pods_node(column: Column) -> str:
     """Let the node falter under load: only where it is a cluster of moor's own."""
-    with column.other() as site, loaded(site.url, column.size) as load:
+    with _met(column) as (site, load, orders):
         cluster, fleet = _clustered(site).throwaway(), _fleet(site)
         if cluster is None:
             raise Skipped("the nodes of this cluster are not moor's to drain")
@@ -126,7 +142,8 @@ def pods_node(column: Column) -> str:
         fleet.has(count, READY)
         held = _drained(fleet, load)
         back = fleet.has(held + 1, READY)
-        return f"{held} held back, all there {back:.0f} s later, {figure(unharmed(load))}"
+        told = f"{figure(unharmed(load))}{orders()}"
+        return f"{held} held back, all there {back:.0f} s later, {told}"
 
 
 def _drained(fleet: Fleet, load: Load) -> int:

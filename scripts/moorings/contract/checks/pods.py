@@ -15,9 +15,13 @@ from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import BETWEEN, Size
 from moorings.services.kube_fleet import Fleet
+from moorings.services.kube_pods import APP_PORT
 from moorings.target import Clustered
 
 GATEWAY = "gateway"
+
+#: Where the gateway has no business.
+DATABASE = ("postgres", 5432)
 
 #: A page of which a few hundred a second keep a processor busy.
 COSTLY = "/api/products?per_page=100"
@@ -190,12 +194,13 @@ def _busy(url: str, size: Size) -> Plan:
 
 @check(
     "secure.policy",
-    proves="the namespace takes no pod beyond the standard `restricted`; no pod has a token",
+    proves="the namespace takes no pod beyond the standard `restricted`; no pod has a token; a "
+    "connection that no NetworkPolicy allows is refused",
     needs=["pods"],
     control="a namespace without a policy",
 )
 def policy(column: Column) -> str:
-    """Offer the cluster a pod that is root, and look for tokens in those that run."""
+    """Offer the cluster a pod that is root, look for tokens, and connect where nobody may."""
     fleet = _fleet(column.site)
     said = fleet.offer(PRIVILEGED)
     claim("violates PodSecurity" in said, f"a privileged pod was not refused: {said or 'taken'}")
@@ -203,4 +208,16 @@ def policy(column: Column) -> str:
     claim(bool(pods), "there are no pods")
     holding = [pod for pod, points in pods.items() if TOKEN in points]
     claim(not holding, f"a token is in {', '.join(holding)}")
-    return f"a privileged pod is refused; 0 of {len(pods)} pods have a token"
+    _forbidden(column.site, fleet)
+    apart = f"{GATEWAY} does not reach {DATABASE[0]}"
+    return f"a privileged pod is refused; 0 of {len(pods)} pods have a token; {apart}"
+
+
+def _forbidden(site: Site, fleet: Fleet) -> None:
+    """Connect where there is an edge, to see that this can be told, and where there is none."""
+    claim(fleet.reaches(GATEWAY, "app", APP_PORT), f"a pod of {GATEWAY} does not reach the app")
+    host, port = DATABASE
+    whose = "moor's own cluster" if _clustered(site).throwaway() else "this cluster"
+    refused = not fleet.reaches(GATEWAY, host, port)
+    fact = f"{GATEWAY} reaches {host}, which no NetworkPolicy allows"
+    claim(refused, f"{fact}: the network of {whose} enforces none")

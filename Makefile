@@ -28,8 +28,8 @@ PYTEST = .venv/bin/python -m pytest
 # What `make test` runs two at a time, as most of a test is waiting. At first all but the unit tests
 # wait for Jaeger to be built; Kubernetes is built by what the controls leave of the processors.
 # What needs a cluster is one part, for which it starts once.
-FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls
-CLUSTER = tests/targets/test_k8s.py $(addprefix tests/journeys/test_,by_hand.py deployer.py manifests.py)
+FIRST = tests/targets/test_gunicorn.py tests/unit tests/controls/test_controls.py
+CLUSTER = tests/targets/test_k8s.py tests/controls/test_on_a_cluster.py $(addprefix tests/journeys/test_,by_hand.py deployer.py manifests.py)
 REST = $(filter-out $(FIRST) $(CLUSTER),$(wildcard tests/targets/test_*.py tests/journeys/test_*.py))
 PARTS = $(FIRST) on-a-cluster $(REST)
 

@@ -185,6 +185,28 @@ def test_the_next_start_removes_what_a_killed_one_left(operators: list[Operator]
     assert not killed.is_running()
     assert left(made) == before
     assert of(other).ready()
+    _a_second_one_beside(of(other), made)
+    done = other.types("cluster", "up", "--yes")
+    assert f"removed what was left of the cluster {one.name}" in done.stderr
+    assert left(made) == before
+    assert of(other).ready()
+
+
+def _a_second_one_beside(first: Cluster, second: Cluster) -> None:
+    """Start another one, as a run of the tests does, see that they do not meet; kill the run."""
+    with subprocess.Popen(["sleep", "600"]) as run:
+        try:
+            assert second.up(owner=run.pid)
+            assert (first.ready(), second.ready()) == (True, True)
+            networks = {one.network for one in (first.record(), second.record()) if one}
+            assert len(networks) == 2
+            second.kubectl("create", "namespace", "beside")
+            asked = ("get", "namespaces", "--output=name")
+            assert "beside" not in first.kubectl(*asked).output
+            assert "beside" in second.kubectl(*asked).output
+        finally:
+            run.kill()
+    assert second.is_up(), "it outlives who has started it"
 
 
 def begin(operator: Operator, made: Cluster) -> "subprocess.Popen[bytes]":

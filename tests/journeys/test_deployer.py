@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,20 @@ import pytest
 from tests.journeys.conftest import ROOT, Operator
 
 from moorings import deployment
+from moorings.contract.checks.lifecycle import APPS
 from moorings.services.kube_lease import Lease
 from moorings.services.kubectl import Kubectl
 from moorings.targets.k8s import K8s
+
+#: One pod, and none that announces its end for longer than it must.
+QUICK = {"MOOR_K8S_REPLICAS": "1", "MOOR_K8S_MOST": "1", "MOOR_SERVER_KEEP_ALIVE": "1",
+         "MOOR_SERVER_BOOT_TIMEOUT": "30"}  # fmt: skip
+
+FORBIDDEN = (
+    ("create", "roles"), ("list", "nodes"), ("create", "namespaces"), ("patch", "namespaces"),
+    # The data is the StatefulSet's.
+    ("delete", "persistentvolumeclaims"), ("create", "persistentvolumeclaims"),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -36,24 +48,56 @@ def _in_place_of(kubectl: Kubectl, file: Path) -> Kubectl:
     return replace(kubectl, env={**kubectl.env, "KUBECONFIG": str(file)})
 
 
-def test_the_role_is_enough_to_deploy_and_to_take_down(
+def test_the_role_is_enough_for_each_verb_and_for_no_more(
     kubectl: Kubectl, operator: Operator, tmp_path: Path
 ) -> None:
     deployer = _in_place_of(kubectl, tmp_path / "kubeconfig")
     folder = Path(deployer.program).parent
     operator.env |= {"KUBECONFIG": deployer.env["KUBECONFIG"],
-                     "PATH": f"{folder}:{os.environ['PATH']}"}  # fmt: skip
+                     "PATH": f"{folder}:{os.environ['PATH']}", **QUICK}  # fmt: skip
     try:
         _another_deploys(kubectl, operator, tmp_path)
-        for verbs in (("deploy", "k8s"), ("down", "k8s")):
-            done = operator.types(*verbs)
-            assert done.returncode == 0, done.stderr
-        for verb, kind in (("create", "roles"), ("list", "nodes"), ("create", "namespaces"),
-                           ("patch", "namespaces")):  # fmt: skip
+        _goes_through(operator)
+        for verb, kind in FORBIDDEN:
             assert not deployer.may(verb, kind), f"it may {verb} {kind}"
         assert not deployer.within("kube-system").may("get", "secrets")
     finally:
         kubectl.within("").do("delete", "namespace", kubectl.namespace, timeout=180)
+
+
+def _goes_through(operator: Operator) -> None:
+    """Type each verb that changes something, one of them with a release that must be undone."""
+    first = _serves(_succeeds(operator, "deploy", "k8s"))
+    refused = operator.types("deploy", "k8s", *_app("third_load", "broken:app"))
+    assert refused.returncode != 0
+    assert "may not be loaded a third time" in refused.stderr
+    assert "forbidden" not in refused.stderr.lower()
+    assert _serves(_succeeds(operator, "status", "k8s")) == first
+    second = _serves(_succeeds(operator, "deploy", "k8s", *_app("second", "second:app")))
+    assert second != first
+    _succeeds(operator, "rollback", "k8s")
+    assert _serves(_succeeds(operator, "status", "k8s")) == first
+    _succeeds(operator, "reload", "k8s", "--set", "server.log_level=error")
+    for state in ("on", "off"):
+        _succeeds(operator, "maintenance", state, "k8s")
+    _succeeds(operator, "down", "k8s")
+
+
+def _app(name: str, callable_: str) -> list[str]:
+    return ["--set", f"app.dir={APPS / name}", "--set", f"app.app={callable_}"]
+
+
+def _succeeds(operator: Operator, *argv: str) -> str:
+    done = operator.types(*argv)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _serves(said: str) -> str:
+    """Return the release that a deploy or a status names."""
+    found = re.search(r"release (\S+) (?:serves|at)", said)
+    assert found, said
+    return found[1]
 
 
 def _another_deploys(kubectl: Kubectl, operator: Operator, folder: Path) -> None:

@@ -293,6 +293,19 @@ def without_policy(target: Target) -> Target:
     return _edited(target, edit)
 
 
+def by_root(target: Target) -> Target:
+    """Return a target whose app is root's in its pods, and whose namespace takes them."""
+
+    def edit(raw: Raw) -> None:
+        if raw["kind"] == "Namespace":
+            raw["metadata"]["labels"] = {NAME: "namespace"}
+        if _containers(raw):
+            own = raw["spec"]["template"]["spec"]["securityContext"]
+            own.update(runAsNonRoot=False, runAsUser=0)
+
+    return _edited(target, edit)
+
+
 def with_token(target: Target) -> Target:
     """Return a target whose pods could ask the cluster as somebody."""
 

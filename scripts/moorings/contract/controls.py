@@ -4,6 +4,7 @@ A grid that cannot turn red proves nothing.
 """
 
 import io
+import re
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
@@ -22,8 +23,13 @@ READY = "serve.ready"
 #: Files of Compose that make a deployment bad.
 LAYERS = Path(__file__).with_name("layers")
 
-#: What stands in the reason of a check that can turn red for another cause than its controls'.
-BECAUSE: Mapping[str, str] = {"trace.ledger": " lost: "}
+#: What stands in the reason of a check that can turn red for another cause than its controls', as
+#: a regular expression. What a NetworkPolicy forbids is accepted on moor's own cluster always, so
+#: that each run there is the control of that part of secure.policy.
+BECAUSE: Mapping[str, str] = {
+    "trace.ledger": r" lost: ",
+    "secure.policy": r"was not refused|a token is in",
+}
 
 #: Seconds to wait for spans that will not come; the good ones take about two.
 PATIENCE = 4.0
@@ -48,6 +54,10 @@ class Control:
 
 def _app(name: str, ready: str = "") -> Mapping[str, object]:
     return {"app.dir": str(APPS / name), "app.app": "broken:app", "app.ready": ready}
+
+
+#: One pod, which announces its end for no longer than it must: for what is only looked at.
+_BRIEF: Mapping[str, object] = {"k8s.replicas": 1, "k8s.most": 1, "server.keep_alive": 1}
 
 
 def _layer(name: str) -> Mapping[str, object]:
@@ -135,10 +145,27 @@ CONTROLS: Mapping[str, Control] = {
         slow=True,
     ),
     "a namespace without a policy": Control(
-        Tamper(target=bad.without_policy), frozenset({"secure.policy"}), target="k8s", slow=True
+        Tamper(target=bad.without_policy),
+        frozenset({"secure.policy"}),
+        flags=_BRIEF,
+        target="k8s",
+    ),
+    # "A ConfigMap without a hash in its name" is no control: with moor each reload changes the pod
+    # template itself, which names the settings, and reload.load stays green. By hand it would:
+    # tests/journeys/test_manifests.py sees that only the hash makes a changed file a rollout.
+    "pods of root": Control(
+        Tamper(target=bad.by_root),
+        frozenset({"secure.user"}),
+        flags=_BRIEF,
+        target="k8s",
+        slow=True,
     ),
     "pods with a token": Control(
-        Tamper(target=bad.with_token), frozenset({"secure.policy"}), target="k8s", slow=True
+        Tamper(target=bad.with_token),
+        frozenset({"secure.policy"}),
+        flags=_BRIEF,
+        target="k8s",
+        slow=True,
     ),
     "no PodDisruptionBudget": Control(
         Tamper(target=bad.without_budget),
@@ -251,7 +278,8 @@ def verdicts(name: str) -> dict[str, Verdict]:
 
 
 def _caught(one: Verdict) -> bool:
-    return one.red and BECAUSE.get(one.id, "") in f"{one.figure} {one.reason}"
+    found = re.search(BECAUSE.get(one.id, ""), f"{one.figure} {one.reason}")
+    return one.red and found is not None
 
 
 def missed(name: str, found: Mapping[str, Verdict]) -> list[str]:

@@ -45,6 +45,8 @@ class Customers:
     """What came in place of an answer, or with a status of 500 and more."""
     longest: float = 0.0
     """Seconds until one was answered."""
+    pause: float = PAUSE
+    """Seconds of one between two orders."""
     closing: threading.Event = field(default_factory=threading.Event)
     _visits: list[Future[None]] = field(default_factory=list)
 
@@ -55,7 +57,7 @@ class Customers:
 
     def _shop(self, skus: list[str]) -> None:
         for sku in itertools.cycle(skus):
-            if self.closing.wait(PAUSE):
+            if self.closing.wait(self.pause):
                 return
             cart = self._insist("POST", "/api/carts")["id"]
             self._insist("PUT", f"/api/carts/{cart}/items/{sku}", {"quantity": 1})
@@ -144,9 +146,12 @@ class Customers:
 
 
 @contextmanager
-def ordering(url: str) -> Iterator[Customers]:
-    """Have customers for the length of a block; `leave` in there tells what the last ran into."""
-    customers = Customers(url)
+def ordering(url: str, pause: float = 0.0) -> Iterator[Customers]:
+    """Have customers for the length of a block; `leave` in there tells what the last ran into.
+
+    :param pause: seconds of one between two orders; 0: as usual.
+    """
+    customers = Customers(url, pause=pause or PAUSE)
     with ThreadPoolExecutor(MANY, "customer") as pool:
         try:
             customers.go(pool)

@@ -16,6 +16,9 @@ from moorings.services.kubectl import Kubectl, Raw, at
 #: and a pod that ends announces it first.
 SETTLED = 90.0
 
+#: Seconds for a connection from pod to pod; a policy lets its packets disappear.
+CONNECTED = "3"
+
 #: The Service that lets clients past the gateway.
 DIRECT = "direct"
 
@@ -103,6 +106,15 @@ class Fleet:
         file.write_text(json.dumps(pod))
         said = self.kubectl.ask("create", "--dry-run=server", "--filename", str(file))
         return "" if said.status == 0 else said.output.strip()
+
+    def reaches(self, part: str, host: str, port: int) -> bool:
+        """Tell whether a connection out of a pod of a part is accepted.
+
+        By bash, as images of Debian's have no client; only another answer than no tells anything.
+        """
+        pod, way = self.ready(part)[0], f"exec 3<>/dev/tcp/{host}/{port}"
+        words = ("exec", pod, "--", "timeout", CONNECTED, "bash", "-c", way)
+        return self.kubectl.ask(*words).status == 0
 
     def mounts(self) -> dict[str, set[str]]:
         """Return what is mounted in the containers of each pod, by its name."""

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from moorings import cluster, lifecycle, probe, service, ui
+from moorings.contract.outcome import Limit
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.services import (
@@ -90,6 +91,18 @@ class Options:
 
 #: For the grid: as many as there are, so that a load changes nothing.
 COLUMNS = {"k8s": {"k8s.replicas": 2, "k8s.most": 2}}
+
+#: Known limits, by the check that shows them.
+LIMITS = {
+    "secure.policy": Limit(
+        "CNI's plug-in bridge, the network of moor's own cluster, enforces no NetworkPolicy",
+        "https://kubernetes.io/docs/concepts/services-networking/network-policies/#prerequisites",
+        "on moor's own cluster",
+        r"^gateway reaches postgres, .*: the network of moor's own cluster enforces none$",
+        # On any other cluster of the same column it has to pass.
+        always=False,
+    ),
+}
 
 
 class K8s:

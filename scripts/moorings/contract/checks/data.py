@@ -2,8 +2,7 @@
 
 import os
 import signal
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +10,9 @@ from functools import partial
 from moorings import probe
 from moorings.contract import disk, wire, workers
 from moorings.contract.column import Column
-from moorings.contract.customers import Customers, Order, ordering
+from moorings.contract.customers import Customers, ordering
 from moorings.contract.disk import Disk
+from moorings.contract.orders import all_there
 from moorings.contract.outcome import claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
@@ -34,8 +34,6 @@ HOARD = 2000
 
 #: What customers are told while the disk is full, and how many shall be told it.
 HONEST, REFUSED = {"answered 503", "answered 500"}, 20
-
-PLACED = "SELECT cart_id, idempotency_key, number FROM orders"
 
 #: In one statement, so that no order is between the two.
 GOODS = """SELECT (SELECT sum(stock) FROM products)
@@ -163,7 +161,7 @@ def durable(column: Column) -> str:
             for event in _events(column.size, small, engine=not kept):
                 _meet(site, customers, event)
             customers.leave()
-            _all_there(site, customers.bought, "all of it")
+            all_there(site, customers.bought, "all of it")
             claim(database.rows(GOODS) == goods, "sold and left is not what there was")
     without = [] if small else ["; no full disk, which takes root and data in a folder"]
     if column.size is Size.FULL and kept:
@@ -183,7 +181,7 @@ def _meet(site: Site, customers: Customers, event: Event) -> None:
     before, app, failed = customers.bought[-ONCE_MORE:], _app(site), len(customers.failures)
     event.happens(site, customers)
     customers.wait(ORDERS)
-    _all_there(site, customers.bought.copy(), event.name)
+    all_there(site, customers.bought.copy(), event.name)
     for order in before:
         customers.again(order)
     met = customers.failures[failed:]
@@ -194,14 +192,3 @@ def _meet(site: Site, customers: Customers, event: Event) -> None:
 
 def _app(site: Site) -> set[str]:
     return {one.id for one in site.target.instances() if one.role in ("master", "worker")}
-
-
-def _all_there(site: Site, bought: list[Order], event: str) -> None:
-    """See that the database has each order once, by the number that the customer was told."""
-    found = [Order(*row) for row in _keeps(site).database().rows(PLACED)]
-    often: Mapping[tuple[str, str], int] = Counter((one.cart, one.key) for one in found)
-    twice = [key for (_, key), times in often.items() if times > 1]
-    claim(not twice, f"after {event}: {len(twice)} keys have more than one order: {twice[:3]}")
-    lost = [one.number for one in bought if one not in set(found)]
-    fact = f"after {event}: {len(lost)} of {len(bought)} orders answered are not there: {lost[:3]}"
-    claim(not lost, fact)

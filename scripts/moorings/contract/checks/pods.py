@@ -1,19 +1,27 @@
 """pods.*: what clients notice where pods come and go that nobody deployed."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from moorings import probe
 from moorings.contract.checks.load import OTHER
 from moorings.contract.column import Column
 from moorings.contract.hammer import figure, loaded, unharmed
 from moorings.contract.load import Load, running
 from moorings.contract.load_plan import Group, Plan, below_400, in_turn
+from moorings.contract.orders import undisturbed
 from moorings.contract.outcome import Skipped, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import BETWEEN, Size
 from moorings.services.kube_fleet import Fleet
+from moorings.services.kube_pods import APP_PORT
 from moorings.target import Clustered
 
 GATEWAY = "gateway"
+
+#: Where the gateway has no business.
+DATABASE = ("postgres", 5432)
 
 #: A page of which a few hundred a second keep a processor busy.
 COSTLY = "/api/products?per_page=100"
@@ -44,18 +52,29 @@ def _fleet(site: Site) -> Fleet:
 
 @check(
     "pods.load",
-    proves="scaled up and down, a pod and the gateway's own deleted, under load: 0 failed",
+    proves="scaled up and down, a pod and the gateway's own deleted, under load: 0 failed, and "
+    "each order of that time exactly once",
     needs=["probe", "deploy", "pods"],
     control="pods without preStop",
 )
 def pods_load(column: Column) -> str:
     """Let pods of the app come and go, and the gateway's, again and again."""
-    size = column.size
-    with column.other() as site, loaded(site.url, size) as load:
+    with _met(column) as (site, load, orders):
         fleet = _fleet(site)
-        for _ in range(size.cycles // 2):
+        for _ in range(column.size.cycles // 2):
             _come_and_go(fleet, load, ("app", GATEWAY))
-        return figure(unharmed(load))
+        return f"{figure(unharmed(load))}{orders()}"
+
+
+@contextmanager
+def _met(column: Column) -> Iterator[tuple[Site, Load, Callable[[], str]]]:
+    """Lend a deployment under load, in which customers order too, and what ends their visit."""
+    with (
+        column.other() as site,
+        undisturbed(column, site) as orders,
+        loaded(site.url, column.size) as load,
+    ):
+        yield site, load, orders
 
 
 def _come_and_go(fleet: Fleet, load: Load, names: tuple[str, ...]) -> None:
@@ -91,32 +110,33 @@ def pods_direct(column: Column) -> str:
 
 @check(
     "pods.evict",
-    proves="of two evictions at once one is held back by the PodDisruptionBudget; 0 failed",
+    proves="of two evictions at once one is held back by the PodDisruptionBudget; 0 failed, and "
+    "each order of that time exactly once",
     needs=["probe", "deploy", "pods"],
     control="no PodDisruptionBudget",
 )
 def pods_evict(column: Column) -> str:
     """Ask for the end of both pods, as the drain of a node does, while they are under load."""
-    with column.other() as site, loaded(site.url, column.size) as load:
+    with _met(column) as (site, load, orders):
         fleet = _fleet(site)
         pods = fleet.ready()
         claim(len(pods) > 1, f"{len(pods)} pods: the budget has nothing to hold back")
         refused = [pod for pod in pods if "disruption budget" in fleet.evict(pod)]
         claim(len(refused) == len(pods) - 1, f"{len(refused)} of {len(pods)} were held back")
         fleet.settle()
-        return f"{len(refused)} of {len(pods)} held back, {figure(unharmed(load))}"
+        return f"{len(refused)} of {len(pods)} held back, {figure(unharmed(load))}{orders()}"
 
 
 @check(
     "pods.node",
     proves="the kubelet restarted, the node cordoned and drained: the PodDisruptionBudget holds "
-    "the last pod back, and all are there after uncordon; 0 failed",
+    "the last pod back, and all are there after uncordon; 0 failed, each order exactly once",
     needs=["probe", "deploy", "pods"],
     control="no PodDisruptionBudget",
 )
 def pods_node(column: Column) -> str:
     """Let the node falter under load: only where it is a cluster of moor's own."""
-    with column.other() as site, loaded(site.url, column.size) as load:
+    with _met(column) as (site, load, orders):
         cluster, fleet = _clustered(site).throwaway(), _fleet(site)
         if cluster is None:
             raise Skipped("the nodes of this cluster are not moor's to drain")
@@ -126,7 +146,8 @@ def pods_node(column: Column) -> str:
         fleet.has(count, READY)
         held = _drained(fleet, load)
         back = fleet.has(held + 1, READY)
-        return f"{held} held back, all there {back:.0f} s later, {figure(unharmed(load))}"
+        told = f"{figure(unharmed(load))}{orders()}"
+        return f"{held} held back, all there {back:.0f} s later, {told}"
 
 
 def _drained(fleet: Fleet, load: Load) -> int:
@@ -173,12 +194,13 @@ def _busy(url: str, size: Size) -> Plan:
 
 @check(
     "secure.policy",
-    proves="the namespace takes no pod beyond the standard `restricted`; no pod has a token",
+    proves="the namespace takes no pod beyond the standard `restricted`; no pod has a token; a "
+    "connection that no NetworkPolicy allows is refused",
     needs=["pods"],
     control="a namespace without a policy",
 )
 def policy(column: Column) -> str:
-    """Offer the cluster a pod that is root, and look for tokens in those that run."""
+    """Offer the cluster a pod that is root, look for tokens, and connect where nobody may."""
     fleet = _fleet(column.site)
     said = fleet.offer(PRIVILEGED)
     claim("violates PodSecurity" in said, f"a privileged pod was not refused: {said or 'taken'}")
@@ -186,4 +208,16 @@ def policy(column: Column) -> str:
     claim(bool(pods), "there are no pods")
     holding = [pod for pod, points in pods.items() if TOKEN in points]
     claim(not holding, f"a token is in {', '.join(holding)}")
-    return f"a privileged pod is refused; 0 of {len(pods)} pods have a token"
+    _forbidden(column.site, fleet)
+    apart = f"{GATEWAY} does not reach {DATABASE[0]}"
+    return f"a privileged pod is refused; 0 of {len(pods)} pods have a token; {apart}"
+
+
+def _forbidden(site: Site, fleet: Fleet) -> None:
+    """Connect where there is an edge, to see that this can be told, and where there is none."""
+    claim(fleet.reaches(GATEWAY, "app", APP_PORT), f"a pod of {GATEWAY} does not reach the app")
+    host, port = DATABASE
+    whose = "moor's own cluster" if _clustered(site).throwaway() else "this cluster"
+    refused = not fleet.reaches(GATEWAY, host, port)
+    fact = f"{GATEWAY} reaches {host}, which no NetworkPolicy allows"
+    claim(refused, f"{fact}: the network of {whose} enforces none")

@@ -34,6 +34,18 @@ def test_a_check_that_came_to_no_verdict_has_caught_nothing() -> None:
     assert missed(NAME, broke) == ["drain.running did not turn red: fail AssertionError"]
 
 
+def test_a_limit_that_every_run_has_is_no_catch() -> None:
+    """On moor's own cluster secure.policy is a known limit, whatever a control has changed."""
+    name, ready = "pods with a token", Verdict("serve.ready", "pass")
+
+    def judged(outcome: Outcome, reason: str) -> list[str]:
+        return missed(name, {ready.id: ready, "secure.policy": Verdict(
+            "secure.policy", outcome, reason=reason)})  # fmt: skip
+
+    assert judged("fail", "a token is in app-1") == []
+    assert judged("limit", "gateway reaches postgres, which no NetworkPolicy allows") != []
+
+
 def test_another_that_turns_red_is_named() -> None:
     assert missed(NAME, found("fail", "fail")) == [
         "serve.ready (why) turned red, which is not declared"

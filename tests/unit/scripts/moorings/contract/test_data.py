@@ -1,64 +1,10 @@
-"""What is said of orders that the database has not, twice, or by another number."""
+"""What happens to the app and its database at each size, and what is left alone."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
-import pytest
-
-from moorings.contract.checks.data import EVENTS, _all_there, _events
-from moorings.contract.customers import Order
+from moorings.contract.checks.data import EVENTS, _events
 from moorings.contract.disk import Disk
-from moorings.contract.outcome import CheckFailed
-from moorings.contract.site import Site
 from moorings.contract.size import Size
-
-BOUGHT = [Order("c1", "k1", "n1"), Order("c2", "k2", "n2")]
-
-
-class Database:
-    """A database past the app, with these rows of orders."""
-
-    def __init__(self, *rows: list[str]) -> None:
-        self._rows = list(rows)
-
-    def rows(self, query: str) -> list[list[str]]:
-        return self._rows
-
-    def database(self) -> "Database":
-        return self
-
-    def process(self) -> int:
-        raise NotImplementedError
-
-    def data_in(self, folder: object) -> dict[str, object]:
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        raise NotImplementedError
-
-
-def look(*rows: list[str]) -> None:
-    _all_there(cast(Site, SimpleNamespace(target=Database(*rows))), BOUGHT, "a deploy")
-
-
-def test_all_orders_once_is_fine_and_one_without_its_answer_yet_too() -> None:
-    look(["c1", "k1", "n1"], ["c2", "k2", "n2"], ["c3", "k3", "n3"])
-
-
-def test_an_order_that_is_not_there_is_told() -> None:
-    with pytest.raises(CheckFailed, match=r"after a deploy: 1 of 2 orders .* not there: \['n2'\]"):
-        look(["c1", "k1", "n1"])
-
-
-def test_another_number_is_another_order() -> None:
-    with pytest.raises(CheckFailed, match="not there"):
-        look(["c1", "k1", "n1"], ["c2", "k2", "other"])
-
-
-def test_two_orders_by_one_key_are_told() -> None:
-    with pytest.raises(CheckFailed, match="1 keys have more than one order"):
-        look(["c1", "k1", "n1"], ["c2", "k2", "n2"], ["c2", "k2", "n4"])
 
 
 def test_what_ci_has_no_time_for_is_left_to_the_full_size(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from moorings.targets.k8s import K8s
 
 MANIFESTS = "".join(file.read_text() for file in (ROOT / "deploy" / "k8s").rglob("*.yaml"))
 PAGES = sorted((ROOT / "deploy").rglob("README.md"))
+COMPOSE = sorted((ROOT / "deploy" / "docker").glob("compose*.yaml"))
 
 #: Seconds; each page that needs an environment makes its own.
 DEADLINE = 900
@@ -240,6 +241,18 @@ def test_a_page_can_be_followed(page: Path, person: Person, request: pytest.Fixt
             request.getfixturevalue("kubernetes")
             given.enter_context(nodes(request.getfixturevalue("docker"), person))
         follow(page, person)
+
+
+@pytest.mark.usefixtures("docker")
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
+def test_compose_has_nothing_to_remark(file: Path) -> None:
+    first = ROOT / "deploy" / "docker" / "compose.yaml"
+    words = [word for one in dict.fromkeys((first, file)) for word in ("--file", str(one))]
+    argv = ["docker", "compose", *words, "config", "--quiet"]
+    # What a layer wants is set; all else is as after a clone.
+    env = {**os.environ, "DATA": "/srv/orders", "NETWORK": "observability"}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def follow(page: Path, person: Person) -> None:

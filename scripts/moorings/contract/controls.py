@@ -201,7 +201,9 @@ CONTROLS: Mapping[str, Control] = {
     ),
     "loose containers": Control(
         Tamper(flags=_layer("loose")),
-        frozenset({"secure.user", "secure.readonly", "secure.caps", "secure.published"}),
+        frozenset(
+            {"secure.user", "secure.readonly", "secure.caps", "secure.published", "data.roles"}
+        ),
         target="docker",
     ),
     "a secret in the environment": Control(

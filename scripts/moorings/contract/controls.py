@@ -212,6 +212,9 @@ CONTROLS: Mapping[str, Control] = {
     "docker compose up": Control(
         Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker", slow=True
     ),
+    "a name that is resolved once": Control(
+        Tamper(target=bad.resolves_once), frozenset({"deploy.load"}), target="docker", slow=True
+    ),
     "a deploy that does not ask": Control(
         Tamper(target=bad.unasked), frozenset({"deploy.renewed"}), target="docker", slow=True
     ),

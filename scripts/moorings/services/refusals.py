@@ -53,12 +53,13 @@ REFUSALS = (
 def explained(problem: CommandError, said: str = "") -> CommandError:
     """Return the same in words of moor, where it is known; else as it is.
 
-    :param said: what the containers concerned have logged.
+    :param said: what the containers concerned have logged, also long ago: it is heard where the
+        client itself names no cause.
     """
-    text = f"{problem.fact}\n{problem.log}\n{said}"
-    for one in REFUSALS:
-        found = re.search(one.shows, text, re.IGNORECASE)
-        if found is not None:
-            fact = one.fact.format(**found.groupdict())
-            return CommandError(fact, hint=one.hint, log=problem.log or said)
+    for text in (f"{problem.fact}\n{problem.log}", said):
+        for one in REFUSALS:
+            found = re.search(one.shows, text, re.IGNORECASE)
+            if found is not None:
+                fact = one.fact.format(**found.groupdict())
+                return CommandError(fact, hint=one.hint, log=problem.log or said)
     return CommandError(problem.fact, hint=problem.hint, log=f"{problem.log}\n{said}".strip())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from tests.journeys.conftest import ROOT
@@ -253,6 +254,39 @@ def test_compose_has_nothing_to_remark(file: Path) -> None:
     env = {**os.environ, "DATA": "/srv/orders", "NETWORK": "observability"}
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_code_of_the_checkout_is_loaded_as_it_changes(person: Person, docker: Engine) -> None:
+    taken: set[int] = set()
+    port, inner = other(taken), other(taken)
+    person.more.update(PORT=str(port), INNER_PORT=str(inner))
+    compose = "docker compose -f deploy/docker/compose.yaml -f deploy/docker/compose.dev.yaml"
+    code = person.clone / "service" / "store" / "openapi.py"
+    with images(docker, person):
+        person.own()
+        try:
+            ran(person, f"make secrets; {compose} up --wait")
+            code.write_text(code.read_text().replace('"The store"', '"My own store"'))
+            probe.until(
+                lambda: "My own store" in title(f"http://127.0.0.1:{port}") or None,
+                what="the changed code to answer",
+                timeout=STOP,
+            )
+        finally:
+            ran(person, f"{compose} down --volumes")
+
+
+def ran(person: Person, script: str) -> None:
+    with person.types(script) as shell:
+        assert shell.wait(DEADLINE) == 0, person.log.read_text(errors="replace")[-4000:]
+
+
+def title(url: str) -> str:
+    """Return how the app calls itself; nothing while a worker begins anew."""
+    try:
+        return httpx.get(f"{url}/api/openapi.json", trust_env=False).text
+    except httpx.HTTPError:
+        return ""
 
 
 def follow(page: Path, person: Person) -> None:

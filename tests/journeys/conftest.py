@@ -37,6 +37,17 @@ class Operator:
             check=False,
         )
 
+    def makes(self, *argv: str, **env: str) -> "subprocess.CompletedProcess[str]":
+        """Run a target of the Makefile to its end."""
+        return subprocess.run(
+            ["make", "--no-print-directory", "--directory", str(self.root), *argv],
+            env=self.environ(**env),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+
     def environ(self, **env: str) -> dict[str, str]:
         """Return the environment of its shell."""
         own = {"MOOR_DEPLOYMENT_NAME": self.name, "MOOR_SERVER_PORT": "0"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from tests.journeys.conftest import ROOT
@@ -28,6 +29,7 @@ from moorings.targets.k8s import K8s
 
 MANIFESTS = "".join(file.read_text() for file in (ROOT / "deploy" / "k8s").rglob("*.yaml"))
 PAGES = sorted((ROOT / "deploy").rglob("README.md"))
+COMPOSE = sorted((ROOT / "deploy" / "docker").glob("compose*.yaml"))
 
 #: Seconds; each page that needs an environment makes its own.
 DEADLINE = 900
@@ -240,6 +242,51 @@ def test_a_page_can_be_followed(page: Path, person: Person, request: pytest.Fixt
             request.getfixturevalue("kubernetes")
             given.enter_context(nodes(request.getfixturevalue("docker"), person))
         follow(page, person)
+
+
+@pytest.mark.usefixtures("docker")
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
+def test_compose_has_nothing_to_remark(file: Path) -> None:
+    first = ROOT / "deploy" / "docker" / "compose.yaml"
+    words = [word for one in dict.fromkeys((first, file)) for word in ("--file", str(one))]
+    argv = ["docker", "compose", *words, "config", "--quiet"]
+    # What a layer wants is set; all else is as after a clone.
+    env = {**os.environ, "DATA": "/srv/orders", "NETWORK": "observability"}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_code_of_the_checkout_is_loaded_as_it_changes(person: Person, docker: Engine) -> None:
+    taken: set[int] = set()
+    port, inner = other(taken), other(taken)
+    person.more.update(PORT=str(port), INNER_PORT=str(inner))
+    compose = "docker compose -f deploy/docker/compose.yaml -f deploy/docker/compose.dev.yaml"
+    code = person.clone / "service" / "store" / "openapi.py"
+    with images(docker, person):
+        person.own()
+        try:
+            ran(person, f"make secrets; {compose} up --wait")
+            code.write_text(code.read_text().replace('"The store"', '"My own store"'))
+            probe.until(
+                lambda: "My own store" in title(f"http://127.0.0.1:{port}") or None,
+                what="the changed code to answer",
+                timeout=STOP,
+            )
+        finally:
+            ran(person, f"{compose} down --volumes")
+
+
+def ran(person: Person, script: str) -> None:
+    with person.types(script) as shell:
+        assert shell.wait(DEADLINE) == 0, person.log.read_text(errors="replace")[-4000:]
+
+
+def title(url: str) -> str:
+    """Return how the app calls itself; nothing while a worker begins anew."""
+    try:
+        return httpx.get(f"{url}/api/openapi.json", trust_env=False).text
+    except httpx.HTTPError:
+        return ""
 
 
 def follow(page: Path, person: Person) -> None:

@@ -111,6 +111,12 @@ def test_ctrl_c_leaves_nothing(operator: Operator, seconds: float) -> None:
         (["deploy", "gunicron"], {}, 2, "no target 'gunicron'; did you mean gunicorn?"),
         (["deploy", "--workers", "abc"], {}, 2, "server.workers: should be a whole number"),
         (["deploy"], {"MOOR_SERVER_WORKERS": "0"}, 2, "server.workers: should be 1 or more"),
+        (
+            ["deploy", "docker"],
+            {"MOOR_DOCKER_SERVER": "nginx"},
+            2,
+            "docker.server: should be one of gunicorn, uwsgi, apache, not 'nginx'",
+        ),
         (["deploy", "--app-dir", "/nowhere"], {}, 2, "app.dir: there is no folder /nowhere"),
         (["deploy"], {"DATABASE_URL": "no url"}, 1, "DATABASE_URL is not a database URL"),
         (["trace", "zz"], {}, 2, "'zz' is no trace id"),

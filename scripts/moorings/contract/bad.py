@@ -1,5 +1,6 @@
 """How releases are changed in manuals, in place of how moor does it: for the controls."""
 
+import re
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from moorings.errors import NotReadyError
 from moorings.live import Live, ready
 from moorings.mastered import MasteredTarget
 from moorings.services.compose import Project
+from moorings.services.compose_gateway import ComposeGateway, configuration
 from moorings.services.kube_pods import NAME
 from moorings.services.kubectl import Raw
 from moorings.supervised import Master
@@ -228,6 +230,29 @@ def unasked(target: Target) -> Target:
     """Return a target that interrupts clients without a question."""
     assert isinstance(target, Docker)
     return Unasked(target.context)
+
+
+class Once(ComposeGateway):
+    """Sends clients where the app's name led when it started, as `proxy_pass http://app` does.
+
+    It is seen where a release is started beside the other, at an address of its own. What is made
+    anew in place, as by `docker compose up`, has the address of the one before from the engine.
+    """
+
+    def put(self) -> None:
+        """Start it, with the address of the only container that has the name by then."""
+        if self.project.find("gateway") is None:
+            only = self.project.address(self.project.idle, "front")
+            told = re.sub(r'"(blue|green):8000"', f'"{only}:8000"', configuration(self.server))
+            self.project.gateway.write_text(told)
+            self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
+
+
+def resolves_once(target: Target) -> Target:
+    """Return a target whose gateway asks for the address of the app at its start alone."""
+    assert isinstance(target, Docker)
+    target.gateway = Once(target.project, target.server)
+    return target
 
 
 def recreates(target: Target) -> Target:

@@ -229,7 +229,9 @@ CONTROLS: Mapping[str, Control] = {
     ),
     "loose containers": Control(
         Tamper(flags=_layer("loose")),
-        frozenset({"secure.user", "secure.readonly", "secure.caps", "secure.published"}),
+        frozenset(
+            {"secure.user", "secure.readonly", "secure.caps", "secure.published", "data.roles"}
+        ),
         target="docker",
     ),
     "a secret in the environment": Control(
@@ -237,6 +239,9 @@ CONTROLS: Mapping[str, Control] = {
     ),
     "docker compose up": Control(
         Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker", slow=True
+    ),
+    "a name that is resolved once": Control(
+        Tamper(target=bad.resolves_once), frozenset({"deploy.load"}), target="docker", slow=True
     ),
     "a deploy that does not ask": Control(
         Tamper(target=bad.unasked), frozenset({"deploy.renewed"}), target="docker", slow=True

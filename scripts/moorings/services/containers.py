@@ -142,10 +142,23 @@ class Process:
 
 
 def processes(engine: Engine, container: Container) -> list[Process]:
-    """Return what runs in a container; nothing where it has just ended."""
+    """Return what runs in a container by its own doing; nothing where it has just ended."""
     said = engine.ask("top", container.id, "-eo", COLUMNS)
     rows = said.output.splitlines()[1:] if said.status == 0 else []
-    return [_process(row.split(maxsplit=4)) for row in rows if len(row.split()) > 4]
+    found = [_process(row.split(maxsplit=4)) for row in rows if len(row.split()) > 4]
+    return _descended(found, container.pid)
+
+
+def _descended(found: list[Process], first: int) -> list[Process]:
+    """Return the first process and all that come from it.
+
+    What else is in there has entered from outside, and is gone in a moment: a healthcheck, say, as
+    root and with all capabilities until the engine's runtime has become it.
+    """
+    known, before = {first}, set[int]()
+    while known != before:
+        before, known = known, known | {one.pid for one in found if one.parent in known}
+    return [one for one in found if one.pid in known]
 
 
 def _process(words: list[str]) -> Process:

@@ -68,9 +68,11 @@ def of(text: str, refusals: Iterable[Refusal]) -> tuple[str, str] | None:
 def explained(problem: CommandError, said: str = "") -> CommandError:
     """Return the same in words of moor, where it is known; else as it is.
 
-    :param said: what the containers concerned have logged.
+    :param said: what the containers concerned have logged, also long ago: it is heard where the
+        client itself names no cause.
     """
-    known = of(f"{problem.fact}\n{problem.log}\n{said}", REFUSALS)
-    if known is not None:
-        return CommandError(known[0], hint=known[1], log=problem.log or said)
+    for text in (f"{problem.fact}\n{problem.log}", said):
+        known = of(text, REFUSALS)
+        if known is not None:
+            return CommandError(known[0], hint=known[1], log=problem.log or said)
     return CommandError(problem.fact, hint=problem.hint, log=f"{problem.log}\n{said}".strip())

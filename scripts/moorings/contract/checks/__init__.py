@@ -3,5 +3,5 @@
 #: The modules, in the order in which their checks run and are shown.
 GROUPS = (
     "serve", "edge", "drain", "lifecycle", "load", "crash", "observe", "export", "trust",
-    "contained", "pods", "data", "renew",
+    "contained", "pods", "roles", "data", "renew",
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """secure.* of containers: what they may write, do, show and let others reach."""
 
+import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from math import inf
@@ -29,6 +30,9 @@ CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 #: Bytes that a place in memory may have at most.
 SMALL = 256 * 1024 * 1024
+
+#: What a file of a process answers that is gone, has just gone, or is waited for by nobody.
+ENDED = (errno.ENOENT, errno.ESRCH, errno.EINVAL)
 
 #: Seccomp: 2 is a filter, as the engine's default profile.
 FILTERED = "2"
@@ -66,9 +70,9 @@ class Mount:
         return self.type in KERNEL or self.point == CGROUPS
 
 
-def mounts(pid: str) -> list[Mount]:
-    """Return what a process has mounted."""
-    return [_mount(line) for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+def mounts(lines: str) -> list[Mount]:
+    """Return what a process has mounted, by its mountinfo."""
+    return [_mount(line) for line in lines.splitlines()]
 
 
 def _mount(line: str) -> Mount:
@@ -96,6 +100,22 @@ def _running(column: Column) -> list[Instance]:
     return running
 
 
+def told(running: Sequence[Instance], name: str) -> list[tuple[Instance, str]]:
+    """Return what the kernel tells of each process in a file, but of those that have just ended."""
+    found = [(one, text) for one in running if (text := _file(one, name)) is not None]
+    claim(bool(found), "all that ran has ended")
+    return found
+
+
+def _file(one: Instance, name: str) -> str | None:
+    try:
+        return Path(f"/proc/{one.id}/{name}").read_text(errors="replace")
+    except OSError as problem:
+        if problem.errno not in ENDED:
+            raise
+        return None
+
+
 @check(
     "secure.readonly",
     proves="every container has a read-only root; what it may write is small, or a volume",
@@ -105,9 +125,9 @@ def _running(column: Column) -> list[Instance]:
 )
 def readonly(column: Column) -> str:
     """Look at what each process has mounted."""
-    running, writable = _running(column), set()
-    for one in running:
-        found = mounts(one.id)
+    running, writable = told(_running(column), "mountinfo"), set()
+    for one, lines in running:
+        found = mounts(lines)
         wide = [mount.point for mount in found if not mount.fine]
         claim(not wide, f"{one.role} {one.id} may write in {', '.join(wide)}")
         writable |= {mount.point for mount in found if mount.writable and not mount.kernels}
@@ -123,19 +143,19 @@ def readonly(column: Column) -> str:
 )
 def caps(column: Column) -> str:
     """Ask the kernel of each process."""
-    running = _running(column)
-    for one in running:
-        told = _status(one)
-        held = [f"{name} {told[name]}" for name in CAPABILITIES if int(told[name], 16)]
+    running = told(_running(column), "status")
+    for one, lines in running:
+        may = _status(lines)
+        held = [f"{name} {may[name]}" for name in CAPABILITIES if int(may[name], 16)]
         claim(not held, f"{one.role} {one.id} has capabilities: {', '.join(held)}")
-        claim(told["NoNewPrivs"] == "1", f"{one.role} {one.id} may get new privileges")
-        claim(told["Seccomp"] == FILTERED, f"{one.role} {one.id} may use every system call")
+        claim(may["NoNewPrivs"] == "1", f"{one.role} {one.id} may get new privileges")
+        claim(may["Seccomp"] == FILTERED, f"{one.role} {one.id} may use every system call")
     return f"0 of {len(running)} processes have any"
 
 
-def _status(one: Instance) -> dict[str, str]:
-    lines = Path(f"/proc/{one.id}/status").read_text().splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+def _status(text: str) -> dict[str, str]:
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in pairs}
 
 
 @check(
@@ -148,9 +168,9 @@ def _status(one: Instance) -> dict[str, str]:
 )
 def published(column: Column) -> str:
     """Hold what is published against where the deployment says that it answers."""
-    told = {column.target.endpoints().app, column.target.endpoints().operators}
+    known = {column.target.endpoints().app, column.target.endpoints().operators}
     found = _contained(column).published()
-    strays = [f"{part} at {place}" for part, place in found if addresses.url(place) not in told]
+    strays = [f"{part} at {place}" for part, place in found if addresses.url(place) not in known]
     claim(not strays, f"published beside the gateway: {', '.join(strays)}")
     return ", ".join(f"{part} at {place}" for part, place in found)
 
@@ -168,16 +188,16 @@ def secrets(column: Column) -> str:
     claim(bool(hidden), "it has no secret, so that nothing could be found")
     for place, content in _places(column):
         places += 1
-        told = [name for name, value in hidden.items() if value.encode() in content]
-        claim(not told, f"{place} tells {', '.join(told)}")
+        found = [name for name, value in hidden.items() if value.encode() in content]
+        claim(not found, f"{place} tells {', '.join(found)}")
     return f"0 of {len(hidden)} secrets in {places} places"
 
 
 def _places(column: Column) -> Iterator[tuple[str, bytes]]:
     yield from _contained(column).told()
-    for one in _running(column):
-        for name in ("cmdline", "environ"):
-            yield f"{name} of {one.role} {one.id}", Path(f"/proc/{one.id}/{name}").read_bytes()
+    for name in ("cmdline", "environ"):
+        for one, text in told(_running(column), name):
+            yield f"{name} of {one.role} {one.id}", text.encode()
     yield "the log", column.target.logs(1000).encode()
     yield "moor config", _config(column).encode()
     for path in ("/nobody-has-this", "/_probe/error"):

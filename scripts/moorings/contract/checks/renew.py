@@ -2,20 +2,27 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
+from moorings.contract import wire
 from moorings.contract.column import Column
-from moorings.contract.hammer import ended, loaded
+from moorings.contract.hammer import SLEEPS, ended, loaded
 from moorings.contract.load_report import Report
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
-from moorings.contract.site import Site
+from moorings.contract.site import Site, own_jaeger
 from moorings.contract.size import BETWEEN
+from moorings.contract.spans import Caller
 from moorings.errors import MoorError
+from moorings.tracing import Traces
 
-#: Settings of which a gateway in a container takes in the first as it runs; for the other it is
-#: made anew.
+LAYER = Path(__file__).parents[1] / "layers" / "other_jaeger.yaml"
+
+#: Settings of which a gateway in a container takes in the first as it runs, that make Jaeger anew,
+#: and for which the gateway is made anew.
 TAKEN_IN: dict[str, object] = {"server.max_body": 1024 * 1024}
-ANEW: dict[str, object] = {**TAKEN_IN, "server.grace": 33}
+OTHER_JAEGER: dict[str, object] = {**TAKEN_IN, "docker.layers": str(LAYER)}
+ANEW: dict[str, object] = {**OTHER_JAEGER, "server.grace": 33}
 
 #: Seconds in which requests may fail, where the operator agreed.
 MOMENT = 5.0
@@ -23,26 +30,48 @@ MOMENT = 5.0
 
 @check(
     "deploy.renewed",
-    proves="a gateway takes in another configuration with 0 failed; one that must be made anew is "
-    "asked about first, and costs a moment",
+    proves="a gateway takes in another configuration, and Jaeger is made anew, with 0 failed; a "
+    "gateway that must be made anew is asked about first, and costs a moment",
     needs=["parts", "probe", "deploy", "process"],
     control="a deploy that does not ask",
 )
 def renewed(column: Column) -> str:
     """Change what costs a moment, unasked; then under load what costs nothing, and that."""
-    with column.other() as site:
+    # With a Jaeger of its own, and not the one that all checks share.
+    with column.other({**own_jaeger(), "docker.network": ""}) as site:
         _refused(site)
         with loaded(site.url, column.size) as load:
             site.deploy(TAKEN_IN, proof=False)
+            load.wait(BETWEEN)
+            took = _another_jaeger(site, column.patience)
             load.wait(BETWEEN)
             mark = time.time()
             site.deploy(ANEW, proof=False, agreed=True)
             report = ended(load)
     free, paid = _parted(report, mark - report.since)
-    claim(not free.failed, f"it was only to take in another configuration: {free.describe()}")
+    claim(not free.failed, f"nothing that clients wait for was made anew: {free.describe()}")
     lost = _lasted(paid)
     claim(lost <= MOMENT, f"requests failed for {lost:.1f} s: {paid.describe()}")
-    return f"taken in: {free.summary()}; made anew: {paid.summary()}, for {lost:.1f} s"
+    free_of = f"taken in, and Jaeger made anew, with spans after {took:.1f} s: {free.summary()}"
+    return f"{free_of}; the gateway made anew: {paid.summary()}, for {lost:.1f} s"
+
+
+def _another_jaeger(site: Site, patience: float) -> float:
+    """Deploy what makes Jaeger anew; return the seconds until it has a span of a new request."""
+    before = _jaeger(site)
+    site.deploy(OTHER_JAEGER, proof=False)
+    claim(not _jaeger(site) & before, "Jaeger is the one that was to be made anew")
+    caller, began = Caller(), time.monotonic()
+    wire.ask(site.url + SLEEPS, headers=caller.headers)
+    traces = Traces(site.deployment.jaeger.query_url)
+    traces.wait_for(caller.trace_id, timeout=patience, predicate=lambda found: bool(found.spans))
+    return time.monotonic() - began
+
+
+def _jaeger(site: Site) -> set[str]:
+    found = {one.id for one in site.target.instances() if one.role == "jaeger"}
+    claim(bool(found), "no Jaeger runs")
+    return found
 
 
 def _parted(report: Report, mark: float) -> tuple[Report, Report]:

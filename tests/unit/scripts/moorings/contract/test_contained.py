@@ -1,10 +1,17 @@
 """What of a container's mounts is no place to keep anything, on lines that a kernel has shown."""
 
 import os
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from moorings.contract.checks import contained
+from moorings.contract.outcome import CheckFailed
+from moorings.target import Instance
+
+#: More than a kernel gives to a process.
+NOBODY = 2**22 + 1
 
 ROOT = "312 290 0:48 / / ro,relatime master:4 - overlay overlay rw,lowerdir=/l,upperdir=/u"
 WIDE = "312 290 0:48 / / rw,relatime master:4 - overlay overlay rw,lowerdir=/l,upperdir=/u"
@@ -25,4 +32,26 @@ def test_what_may_be_written(line: str, fine: bool) -> None:
 
 
 def test_every_line_of_this_kernel_is_read() -> None:
-    assert "/" in [mount.point for mount in contained.mounts(str(os.getpid()))]
+    [(_, lines)] = contained.told([process(os.getpid())], "mountinfo")
+    assert "/" in [mount.point for mount in contained.mounts(lines)]
+
+
+def process(pid: int) -> Instance:
+    return Instance(str(pid), "worker", "nobody", "1")
+
+
+@pytest.fixture
+def ended() -> Iterator[Instance]:
+    """One that has ended, and that nobody has waited for."""
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        yield process(child.pid)
+
+
+@pytest.mark.parametrize("name", ["mountinfo", "environ"])
+def test_what_has_just_ended_has_nothing_to_tell(name: str, ended: Instance) -> None:
+    own = process(os.getpid())
+    asked = [ended, process(NOBODY), own]
+    assert [one for one, _ in contained.told(asked, name)] == [own]
+    with pytest.raises(CheckFailed, match="all that ran has ended"):
+        contained.told(asked[:2], name)

@@ -1,14 +1,49 @@
 """What happens to the app and its database at each size, and what is left alone."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
-from moorings.contract.checks.data import EVENTS, _events
+import pytest
+
+from moorings.contract.checks.data import EVENTS, Event, _events, _meet
+from moorings.contract.customers import Customers, Order
 from moorings.contract.disk import Disk
+from moorings.contract.outcome import CheckFailed
+from moorings.contract.site import Site
 from moorings.contract.size import Size
+from moorings.target import Instance
+
+BOUGHT = [Order("c1", "k1", "n1"), Order("c2", "k2", "n2")]
+
+
+class Database:
+    """A target whose database, past the app, has these rows of orders."""
+
+    def __init__(self, *rows: list[str]) -> None:
+        self._rows = list(rows)
+
+    def rows(self, query: str) -> list[list[str]]:
+        return self._rows
+
+    def database(self) -> "Database":
+        return self
+
+    def process(self) -> int:
+        raise NotImplementedError
+
+    def data_in(self, folder: object) -> dict[str, object]:
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        raise NotImplementedError
+
+    def instances(self) -> list[Instance]:
+        return []
 
 
 def test_what_ci_has_no_time_for_is_left_to_the_full_size(tmp_path: Path) -> None:
-    rare = {event.name for event in EVENTS if event.rare}
+    rare = {event.name for event in EVENTS if event.rare} | {"a rollback"}
     often = {event.name for event in EVENTS} - rare | {"a full disk"}
     assert names(Size.CI, Disk(tmp_path)) == often
     assert names(Size.FULL, Disk(tmp_path)) == often | rare | {"a restart of the engine or kubelet"}
@@ -20,4 +55,37 @@ def test_what_is_others_is_left_alone() -> None:
 
 
 def names(size: Size, small: Disk | None, engine: bool = True) -> set[str]:
-    return {event.name for event in _events(size, small, engine)}
+    return {event.name for event in _events(size, small, engine, Path("shop"))}
+
+
+class Crowd:
+    """Customers of whom some had to ask again."""
+
+    def __init__(self, failing: int) -> None:
+        self.bought, self.failures, self._failing = BOUGHT, list[str](), failing
+
+    def wait(self, orders: int) -> None:
+        """Have what they asked for."""
+
+    def again(self, order: Order) -> None:
+        """Have the same order."""
+
+    def lose(self, site: Site, customers: Customers) -> None:
+        self.failures += ["reset"] * self._failing
+
+
+@pytest.mark.parametrize(("failing", "most"), [(0, 0), (1, 1), (4, 4), (9, None)])
+def test_what_fails_within_the_bound_of_an_event_is_counted(failing: int, most: int | None) -> None:
+    assert meet(failing, most) == failing
+
+
+@pytest.mark.parametrize(("failing", "most"), [(1, 0), (5, 4)])
+def test_what_fails_beyond_it_is_told(failing: int, most: int) -> None:
+    with pytest.raises(CheckFailed, match=f"it: {failing} requests failed, at most {most} may"):
+        meet(failing, most)
+
+
+def meet(failing: int, most: int | None) -> int:
+    crowd = Crowd(failing)
+    site = SimpleNamespace(target=Database(["c1", "k1", "n1"], ["c2", "k2", "n2"]))
+    return _meet(cast(Site, site), cast(Customers, crowd), Event("it", crowd.lose, most=most))

@@ -22,7 +22,7 @@ IDS = [
     "proxy.trusted", "proxy.spoofed", "secure.headers", "secure.tls", "secure.debug", "secure.user",
     "secure.readonly", "secure.caps", "secure.published", "secure.secrets",
     "pods.load", "pods.direct", "pods.evict", "pods.node", "pods.autoscale", "secure.policy",
-    "data.durable", "deploy.renewed",
+    "data.roles", "data.durable", "deploy.renewed",
 ]  # fmt: skip
 
 

@@ -102,6 +102,18 @@ def test_what_is_no_app_is_called_by_its_service() -> None:
     assert roles(["10 1 999 4 postgres"], "postgres", "") == {"10": "postgres"}
 
 
+def test_what_entered_from_outside_is_none_of_its_own() -> None:
+    rows = [
+        "10 1 10000 4 /sbin/docker-init -- gunicorn",
+        "11 10 10000 4 gunicorn: master",
+        "12 11 10000 4 gunicorn: worker",
+        "13 1 0 4 runc init",
+        "14 1 10000 4 python3 /srv/healthcheck.py",
+        "15 14 10000 4 sh",
+    ]
+    assert roles(rows) == {"10": "helper", "11": "master", "12": "worker"}
+
+
 @pytest.mark.parametrize(
     ("state", "restarts", "ails"),
     [

@@ -58,3 +58,8 @@ def test_the_fact_and_the_next_step(said: str, fact: str, step: str) -> None:
 def test_what_is_not_known_is_told_with_what_the_containers_said() -> None:
     told = explained(CommandError(FACT, log="postgres exited (1)", hint="then"), "odd")
     assert (told.fact, told.hint, told.log) == (FACT, "then", "postgres exited (1)\nodd")
+
+
+def test_what_the_client_names_is_no_older_line_of_a_container() -> None:
+    (old, _, _), (now, fact, _) = SAID[4], SAID[6]
+    assert fact in explained(CommandError(FACT, log=now), old).fact

@@ -1,0 +1,2 @@
+-- A control's: the role of the app has all rights of the one that migrates.
+GRANT owner TO app;

@@ -238,7 +238,7 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.tells), frozenset({"secure.secrets"}), target="docker"
     ),
     "docker compose up": Control(
-        Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker", slow=True
+        Tamper(target=bad.recreates), frozenset({"deploy.load"}), target="docker"
     ),
     "a name that is resolved once": Control(
         Tamper(target=bad.resolves_once), frozenset({"deploy.load"}), target="docker", slow=True
@@ -257,7 +257,7 @@ CONTROLS: Mapping[str, Control] = {
         slow=True,
     ),
     "an app that answers before it commits": Control(
-        Tamper(flags=_layer("hasty")), frozenset({"data.durable"}), target="docker", slow=True
+        Tamper(flags=_layer("hasty")), frozenset({"data.durable"}), target="docker"
     ),
     "run by root": Control(Tamper(as_root=True), frozenset({"secure.user"}), as_root=True),
 }

@@ -22,12 +22,28 @@ class Unmetered(metrics.Metrics):
         """Count nothing."""
 
 
-def _traced(app: WSGIApplication) -> WSGIApplication:
+def _traced(spec: str) -> WSGIApplication:
     config = settings.read()
     lines = logs.Lines(config)
     lines.level = logging.CRITICAL
     sums = Unmetered(config)
-    return telemetry.Telemetry(app, tracing.start(config, sums), sums, lines, config.server)
+    # As in runtime.wsgi and wherever else statements are traced: before the app has an engine.
+    tracer = tracing.start(config, sums)
+    return telemetry.Telemetry(loader.load_app(spec), tracer, sums, lines, config.server)
+
+
+def _instrumented(spec: str, also: bool) -> WSGIApplication:
+    from flask import Flask
+
+    from bench import contrib
+
+    contrib.begin(measured=also)
+    app = loader.load_app(spec)
+    assert isinstance(app, Flask)
+    if also:
+        contrib.log_requests(app)
+    contrib.trace_requests(app)
+    return app
 
 
 def make(kind: str, spec: str) -> WSGIApplication:
@@ -37,22 +53,10 @@ def make(kind: str, spec: str) -> WSGIApplication:
 
         return wsgi.application
     if kind == variants.TRACING:
-        return _traced(loader.load_app(spec))
-    app = loader.load_app(spec)
+        return _traced(spec)
     if kind in (variants.CONTRIB, variants.CONTRIB_FULL):
-        _instrument(app, also=kind == variants.CONTRIB_FULL)
-    return app
-
-
-def _instrument(app: WSGIApplication, also: bool) -> None:
-    from flask import Flask
-
-    from bench import contrib
-
-    assert isinstance(app, Flask)
-    if also:
-        contrib.measure_and_log(app)
-    contrib.trace_it(app)
+        return _instrumented(spec, also=kind == variants.CONTRIB_FULL)
+    return loader.load_app(spec)
 
 
 def flush() -> None:

@@ -17,23 +17,28 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 
-def trace_it(app: Flask) -> TracerProvider:
-    """Trace an app and its statements."""
+def begin(measured: bool) -> None:
+    """Set up what the instrumentations ask for, and trace statements.
+
+    To be called before the app is loaded: only engines that are made later have their statements
+    traced, and meters are asked for once.
+    """
+    if measured:
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter())
+        metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     SQLAlchemyInstrumentor().instrument(skip_dep_check=True)
+
+
+def trace_requests(app: Flask) -> None:
+    """Trace the requests of an app, and measure them where meters are set up."""
     FlaskInstrumentor().instrument_app(app)
-    return provider
 
 
-def measure_and_log(app: Flask) -> None:
-    """Add the metrics that the instrumentation itself knows, and a JSON line for each request.
-
-    To be called before `trace_it`, as the instrumentation asks for its meters once.
-    """
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter())
-    metrics.set_meter_provider(MeterProvider(metric_readers=[reader]))
+def log_requests(app: Flask) -> None:
+    """Write a JSON line for each request."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
     log = logging.getLogger("access")

@@ -1,9 +1,8 @@
 """Spans at a fraction of their usual cost, where nobody can tell the difference.
 
-A light span holds what the runtime says of a request, or its instrumentation of a statement. Once
-anybody wants more of it, an event say, it becomes a span of the SDK with the same ids, and stays
-one. Where span processors beside the runtime's own want to see spans, or limits are set, all are
-the SDK's.
+A light span holds what the runtime says of a request or of a statement. Once anybody wants more
+of it, an event say, it becomes a span of the SDK with the same ids, and stays one. Where span
+processors beside the runtime's own want to see spans, or limits are set, all are the SDK's.
 """
 
 import copy
@@ -20,7 +19,6 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import (
     ReadableSpan,
-    Span,
     SpanLimits,
     SpanProcessor,
     Tracer,
@@ -43,6 +41,8 @@ _ANSWER = 4
 # Of a trace id, what samplers look at.
 _LOW = TraceIdRatioBased.TRACE_ID_LIMIT
 _RANDOM = 2
+# Under which a context holds its span.
+(_CURRENT,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 _log = logging.getLogger("runtime.tracing")
 _FLAGS = tuple(TraceFlags(number) for number in range(4))
 _PLAIN = frozenset((str, int, bool, float))
@@ -61,7 +61,6 @@ class Provider(TracerProvider):
         # The SDK's own exit handler waits 30 s for a collector that does not answer.
         super().__init__(resource=resource, shutdown_on_exit=False, span_limits=limits)
         self.own: list[SpanProcessor] = []
-        self.naming: list[SpanProcessor] = []
         room = limits.max_span_attributes
         measured = os.environ.get("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "")
         self.is_lean = (
@@ -69,11 +68,6 @@ class Provider(TracerProvider):
             and limits.max_span_attribute_length is None
             and measured.strip().lower() != "true"
         )
-
-    def add_names(self, processor: SpanProcessor) -> None:
-        """Add a processor that wants the beginnings of all but server spans, and names them."""
-        super().add_span_processor(processor)
-        self.naming.append(processor)
 
     def add_own(self, processor: SpanProcessor) -> None:
         """Add a processor that wants the ends of spans, and no beginnings."""
@@ -242,6 +236,10 @@ class Light(trace.Span):
         self.heavy().record_exception(exception, *about, **more)
 
 
+# Their context is known without the SDK's properties.
+_CHEAP = (Light, trace.NonRecordingSpan)
+
+
 class LightTracer(trace.Tracer):
     """A tracer that begins light spans where they will do."""
 
@@ -250,6 +248,7 @@ class LightTracer(trace.Tracer):
         self.scope = InstrumentationScope(name, version, schema_url)
         self._stock = provider.get_tracer(name, version, schema_url)
         self._known = _sampler_name() in _STANDARD
+        self._follows = self._known and _sampler_name().startswith("parentbased_")
         self._bound = _bound(provider.sampler)
         self._given = _Given()
         self.lock = threading.RLock()
@@ -280,6 +279,24 @@ class LightTracer(trace.Tracer):
         span = self.start_span(name, context, kind, attributes, links, start_time)
         return trace.use_span(span, end_on_exit, record_exception, set_status_on_exception)
 
+    def below(self, name: str, parent_context: Context, attributes: dict[str, Any]) -> trace.Span:
+        """Begin the span of a call below the current one, which has decided whether it is seen.
+
+        What nobody will see has no ids: that is for calls that make no spans themselves.
+        """
+        above: Any = parent_context.get(_CURRENT)
+        if self._follows and type(above) in _CHEAP:
+            parent = above.get_span_context()
+            trace_id, _, _, flags, state, is_valid = parent
+            if is_valid and not flags & TraceFlags.SAMPLED:
+                return trace.INVALID_SPAN
+            if is_valid and self.provider.is_lean and self._promoting:
+                span_id = self.provider.id_generator.generate_span_id()
+                context = SpanContext(trace_id, span_id, False, _FLAGS[flags & 3], state)
+                about = attributes.copy()
+                return Light(self, name, context, parent, parent_context, about, SpanKind.CLIENT)
+        return self.begin(name, parent_context, attributes.copy, SpanKind.CLIENT)
+
     def begin(
         self, name: str, parent_context: Context, describe: Describe,
         kind: SpanKind = SpanKind.SERVER,
@@ -304,11 +321,7 @@ class LightTracer(trace.Tracer):
         context = SpanContext(trace_id, ids.generate_span_id(), False, flags, state)
         if attributes is None:
             return trace.NonRecordingSpan(context)
-        light = Light(self, name, context, parent, parent_context, attributes, kind)
-        if kind is not SpanKind.SERVER:
-            for processor in self.provider.naming:
-                processor.on_start(cast(Span, light), parent_context)
-        return light
+        return Light(self, name, context, parent, parent_context, attributes, kind)
 
     def _kept(self, decided: SamplingResult, describe: Describe) -> dict[str, Any] | None:
         """Return the attributes of a span; None where there will be none."""
@@ -374,20 +387,6 @@ class _Decided(Sampler):
 
     def get_description(self) -> str:
         return "Decided"
-
-
-class LightProvider(trace.TracerProvider):
-    """What an instrumentation is given whose spans may be light."""
-
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
-
-    def get_tracer(
-        self, instrumenting_module_name: str, instrumenting_library_version: str | None = None,
-        schema_url: str | None = None, attributes: Any = None,
-    ) -> trace.Tracer:  # fmt: skip
-        version = instrumenting_library_version or ""
-        return LightTracer(self._provider, instrumenting_module_name, version, schema_url or "")
 
 
 def beginning(tracer: trace.Tracer) -> Begin:

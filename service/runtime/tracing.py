@@ -125,15 +125,15 @@ def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
     atexit.register(close, provider)
     # The names of the stable conventions, in what the instrumentations say too.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-    databases.watch(metrics, spans.LightProvider(provider))
+    tracer = spans.LightTracer(provider, "moorings.runtime", settings.release)
+    databases.watch(metrics, tracer)
     outgoing.trace(settings.trace_calls)
-    return spans.LightTracer(provider, "moorings.runtime", settings.release)
+    return tracer
 
 
 def make_provider(settings: Settings, metrics: Metrics) -> spans.Provider:
     """Build a provider with the exporters of OTEL_TRACES_EXPORTER; the caller closes it."""
     provider = spans.Provider(_resource(settings))
-    provider.add_names(databases.Names())
     for name in settings.otel_traces_exporter:
         inner = exporters.make(name, settings)
         room = whole(os.environ, "OTEL_BSP_MAX_QUEUE_SIZE", _MAX_QUEUE, "spans", least=1)

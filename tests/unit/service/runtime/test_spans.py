@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 
-from runtime import databases, spans
+from runtime import spans
 
 _SAID = {"http.request.method": "GET", "server.port": 80}
 _PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"
@@ -27,6 +27,9 @@ class Counting(RandomIdGenerator):
 
     def __init__(self) -> None:
         self._last = 0
+
+    def restart_at(self, number: int) -> None:
+        self._last = number
 
     def generate_span_id(self) -> int:
         self._last += 1
@@ -41,7 +44,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.provider = spans.Provider(Resource({"service.name": "shop"}))
-        self.provider.id_generator = Counting()
+        self.provider.id_generator = self.ids = Counting()
         self.memory = InMemorySpanExporter()
         self.provider.add_own(SimpleSpanProcessor(self.memory))
         self.tracer = spans.LightTracer(self.provider, "runtime", "r1")
@@ -115,13 +118,12 @@ def test_without_anybody_else_no_span_of_the_sdk_is_made() -> None:
     assert span._heavy is None
 
 
-def test_spans_of_statements_are_what_the_sdk_makes() -> None:
+def test_spans_of_other_kinds_are_what_the_sdk_makes() -> None:
     light, stock = Kept(), Kept()
     stock.provider.is_lean = False
     for kept in (light, stock):
-        kept.provider.add_names(databases.Names())
         with kept.tracer.start_as_current_span("connect", kind=SpanKind.CLIENT) as outer:
-            inner = kept.tracer.start_span("SELECT /var/lib/store.db", kind=SpanKind.CLIENT)
+            inner = kept.tracer.start_span("SELECT store.db", kind=SpanKind.CLIENT)
             inner.set_attributes({"db.system.name": "sqlite", "rows": 3, "": 1, "few": [1, 2]})
             inner.end()
             outer.set_attribute("port", 5432)
@@ -133,6 +135,52 @@ def test_spans_of_statements_are_what_the_sdk_makes() -> None:
     assert light.ended() == stock.ended()
     assert [span["name"] for span in light.ended()] == ["SELECT store.db", "connect", "connect"]
     assert light.ended()[2]["status"]["status_code"] == "ERROR"
+
+
+@pytest.mark.parametrize("below", ["nothing", "a caller", "a request"])
+@pytest.mark.parametrize("header", ["", f"{_PARENT}00", f"{_PARENT}01", f"{_PARENT}03"])
+@pytest.mark.parametrize(
+    "sampler",
+    ["", "always_on", "always_off", "traceidratio", "parentbased_always_on",
+     "parentbased_always_off", "parentbased_traceidratio"],
+)  # fmt: skip
+def test_spans_below_are_what_the_sdk_makes(
+    monkeypatch: pytest.MonkeyPatch, sampler: str, header: str, below: str
+) -> None:
+    """Those that are seen: of what is not sampled, the ids are nowhere."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.4")
+    carrier = {"traceparent": header, "tracestate": "vendor=1"} if header else {}
+    caller = Context() if below == "nothing" else propagate.extract(carrier, Context())
+    light, stock = Kept(), Kept()
+    stock.provider.is_lean = False
+    for number in range(20):
+        are_seen = []
+        for kept in (light, stock):
+            # Of trace ids that the ratio takes, and of others.
+            kept.ids.restart_at(2 * number if number % 2 else 2**63 + 2 * number)
+            request = kept.tracer.begin("GET", caller, lambda: dict(_SAID))
+            parent = trace.set_span_in_context(request, caller) if below == "a request" else caller
+            kept.ids.restart_at(2 * number + 1)
+            if kept is light:
+                span = kept.tracer.below("SELECT", parent, dict(_SAID))
+            else:
+                span = kept.tracer.start_span("SELECT", parent, SpanKind.CLIENT, dict(_SAID))
+            are_seen.append(span.is_recording())
+            span.end()
+        assert are_seen[0] is are_seen[1]
+    assert light.ended() == stock.ended()
+
+
+def test_below_a_request_no_sampler_is_asked() -> None:
+    """Else the test above would compare the SDK with itself."""
+    kept = Kept()
+    request = kept.tracer.begin("GET", Context(), dict)
+    kept.provider.sampler = None  # type: ignore[assignment]
+    above = trace.set_span_in_context(request, Context())
+    span = kept.tracer.below("SELECT", above, dict(_SAID))
+    assert isinstance(span, spans.Light)
+    assert span.attributes == _SAID
 
 
 class Watching(SimpleSpanProcessor):

@@ -9,15 +9,14 @@ import importlib.util
 import os
 import re
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from opentelemetry import context as contexts
-from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled, suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 
+from runtime import current
 from runtime.metrics import Metrics
 from runtime.pools import Pools
 from runtime.spans import LightTracer
@@ -45,15 +44,6 @@ _WAYS = ("do_execute", "do_executemany", "do_execute_no_params")
 with suppress_instrumentation():
     # By which a context says that nothing is to be traced.
     _SUPPRESSED = frozenset(contexts.get_current())
-
-
-def _reading() -> Callable[[], Context]:
-    """Return what reads the current context; OpenTelemetry's own goes through two layers."""
-    held = getattr(getattr(contexts, "_RUNTIME_CONTEXT", None), "_current_context", None)
-    return held.get if isinstance(held, ContextVar) else contexts.get_current
-
-
-_current = _reading()
 
 
 def watch(metrics: Metrics, tracer: LightTracer) -> None:
@@ -102,7 +92,7 @@ class Statements:
         begin = self._begin
 
         def run(cursor: Any, sql: str, *more: Any) -> bool:
-            execution, context = more[-1], _current()
+            execution, context = more[-1], current.get()
             if execution and (_SUPPRESSED.isdisjoint(context) or is_instrumentation_enabled()):
                 dialect = execution.dialect
                 # Engines that differ in their execution options alone share a dialect.

@@ -9,37 +9,20 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from opentelemetry import context as contexts
-from opentelemetry import propagate, trace
+from opentelemetry import propagate
 
-from runtime import clients, conventions, frameworks, problems, records
+from runtime import clients, conventions, current, frameworks, problems, records
 from runtime.records import Signals
 
 KEY = "moorings.exchange"
-#: Under which a context holds its span.
-(_CURRENT,) = trace.set_span_in_context(trace.INVALID_SPAN, contexts.Context())
 _log = logging.getLogger("runtime")
 _NOBODY = contexts.Context()
 _NO_PIECES: Iterator[bytes] = iter(())
 _NO_ENVIRON: WSGIEnvironment = {}
-
-
-def _attaching() -> tuple[Callable[[contexts.Context], Any], Callable[[Any], None]]:
-    """Return what makes a context the current one, and what takes it back.
-
-    OpenTelemetry's own two go through two layers and a logger, four times a request.
-    """
-    held = getattr(getattr(contexts, "_RUNTIME_CONTEXT", None), "_current_context", None)
-    if isinstance(held, ContextVar):
-        return held.set, held.reset
-    return contexts.attach, contexts.detach
-
-
-_attach, _detach = _attaching()
 
 
 class Exchange:
@@ -92,7 +75,7 @@ class Exchange:
         if signals.captured and self.span.is_recording():
             self.span.set_attributes(signals.captured.of(environ))
         # What trace.set_span_in_context does, without a copy of a copy.
-        self._context = contexts.Context({**parent, _CURRENT: self.span})
+        self._context = contexts.Context({**parent, current.SPAN: self.span})
         trace_id, span_id, _, flags, _, is_valid = self.span.get_span_context()
         # One text, of which the ids are parts.
         said = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}" if is_valid else ""
@@ -102,7 +85,7 @@ class Exchange:
 
     def run(self, app: WSGIApplication, environ: WSGIEnvironment) -> "Exchange":
         """Call the app; what it answers is read through this object."""
-        token = _attach(self._context)
+        token = current.attach(self._context)
         try:
             self._call(app, environ)
         except BaseException:
@@ -110,7 +93,7 @@ class Exchange:
             self._finish()
             raise
         finally:
-            _detach(token)
+            current.detach(token)
         return self
 
     def _call(self, app: WSGIApplication, environ: WSGIEnvironment) -> None:
@@ -166,7 +149,7 @@ class Exchange:
         return self
 
     def __next__(self) -> bytes:
-        token = _attach(self._context)
+        token = current.attach(self._context)
         try:
             piece = next(self._pieces, None)
             if not self.status:
@@ -174,7 +157,7 @@ class Exchange:
         except Exception as error:
             piece = self._fail(error)
         finally:
-            _detach(token)
+            current.detach(token)
         self.complete = piece is None
         if self._headers is not None:
             self._commit()
@@ -206,7 +189,7 @@ class Exchange:
 
     def close(self) -> None:
         """Called by the server when it is done, also when the client went before the end."""
-        token = _attach(self._context)
+        token = current.attach(self._context)
         try:
             close = getattr(self._body, "close", None)
             if close:
@@ -215,7 +198,7 @@ class Exchange:
             self.note(error)
             _log.error("%s %s failed after its answer", self.method, self.path, exc_info=error)
         finally:
-            _detach(token)
+            current.detach(token)
             self._finish()
 
     def _finish(self) -> None:

@@ -29,6 +29,8 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult, 
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from runtime import current
+
 # Their decisions do not depend on attributes.
 _STANDARD = frozenset(
     f"{parent}{sampler}"
@@ -41,8 +43,6 @@ _ANSWER = 4
 # Of a trace id, what samplers look at.
 _LOW = TraceIdRatioBased.TRACE_ID_LIMIT
 _RANDOM = 2
-# Under which a context holds its span.
-(_CURRENT,) = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 _log = logging.getLogger("runtime.tracing")
 _FLAGS = tuple(TraceFlags(number) for number in range(4))
 _PLAIN = frozenset((str, int, bool, float))
@@ -284,7 +284,7 @@ class LightTracer(trace.Tracer):
 
         What nobody will see has no ids: that is for calls that make no spans themselves.
         """
-        above: Any = parent_context.get(_CURRENT)
+        above: Any = parent_context.get(current.SPAN)
         if self._follows and type(above) in _CHEAP:
             parent = above.get_span_context()
             trace_id, _, _, flags, state, is_valid = parent

@@ -207,21 +207,6 @@ def test_a_failure_of_the_clean_up_does_not_hide_why(
     assert "not all of release new was taken away: broken" in capsys.readouterr().err
 
 
-class Silent(Recorder):
-    """A target that no longer says what serves, once a release was started."""
-
-    def live(self) -> Release | None:
-        if "start new" in self.calls:
-            raise CommandError("the cluster does not answer")
-        return OLD
-
-
-def test_silence_does_not_hide_why_and_is_not_called_nothing(tmp_path: Path) -> None:
-    with pytest.raises(MoorError, match="not ready") as caught:
-        lifecycle.deploy(Silent(), NEW, plan(tmp_path, proved=MoorError("not ready")))
-    assert "what runs on is not known: the cluster does not answer" in caught.value.hint
-
-
 @pytest.mark.parametrize("primitive", ["build", "migrate"])
 def test_what_fails_before_the_start_starts_nothing(tmp_path: Path, primitive: str) -> None:
     target = Recorder(fails=primitive)

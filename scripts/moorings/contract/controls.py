@@ -140,7 +140,7 @@ CONTROLS: Mapping[str, Control] = {
     ),
     "pods without preStop": Control(
         Tamper(target=bad.without_pre_stop),
-        frozenset({"pods.load", "pods.direct"}),
+        frozenset({"deploy.load", "pods.load", "pods.direct"}),
         target="k8s",
         slow=True,
     ),

@@ -124,8 +124,8 @@ class Manifests:
 
 
 def mark(release: Release) -> str:
-    """Return what the pods of a release are known by; no longer than a label may be."""
-    return f"{release.version[:48]}.{release.settings}"
+    """Return what the pods of a release are known by: a label, which has an end and a length."""
+    return f"{release.version[:48]}.{release.settings}".rstrip(".")
 
 
 def name_of(raw: Raw) -> str:

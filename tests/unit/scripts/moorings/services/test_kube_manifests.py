@@ -56,6 +56,7 @@ def test_the_mark_of_a_release_is_no_longer_than_a_label() -> None:
     mark = kube_manifests.mark(Release("v" * 80, "", "0123456789ab"))
     assert len(mark) <= 63
     assert kube_manifests.mark(RELEASE) == "4b6e64a8fc27-gunicorn.0123456789ab"
+    assert kube_manifests.mark(Release("4b6e64a8fc27-gunicorn", "")) == "4b6e64a8fc27-gunicorn"
 
 
 def test_objects_come_one_after_another() -> None:

@@ -125,8 +125,8 @@ class Docker:
 
     @property
     def longest_stop(self) -> float:
-        """Return the grace period, and what the app then takes for its last spans."""
-        return self.server.grace + LAST
+        """Return the grace period; by `LAST` more nothing is waited for, but a kill held back."""
+        return float(self.server.grace)
 
     @property
     def column(self) -> str:
@@ -375,9 +375,9 @@ class Docker:
         found = {one.service: one for one in self.project.containers()}
         if found:
             with ui.working("Draining the app"):
-                until = time.monotonic() + self.longest_stop
+                until = time.monotonic() + self.server.grace + LAST
                 # Longer than nginx's own time, by which it ends itself.
-                self.project.stop("gateway", self.longest_stop)
+                self.project.stop("gateway", self.server.grace + LAST)
                 left = max(LAST, until - time.monotonic())
                 for colour in (self.project.live, self.project.idle):
                     self.project.stop(colour, left)

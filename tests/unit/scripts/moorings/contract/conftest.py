@@ -1,4 +1,4 @@
-"""A small server on loopback that answers as a test wants it, byte by byte."""
+"""A server on loopback that answers as a test wants it, and a database with rows of orders."""
 
 import socketserver
 import threading
@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 
 import pytest
+
+from moorings.contract.customers import Order
+from moorings.target import Instance
 
 Serve = Callable[..., str]
 
@@ -66,3 +69,31 @@ def serve() -> Iterator[Serve]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+BOUGHT = [Order("c1", "k1", "n1"), Order("c2", "k2", "n2")]
+
+
+class Database:
+    """A target whose database, past the app, has these rows of orders."""
+
+    def __init__(self, *rows: list[str]) -> None:
+        self._rows = list(rows)
+
+    def rows(self, query: str) -> list[list[str]]:
+        return self._rows
+
+    def database(self) -> "Database":
+        return self
+
+    def process(self) -> int:
+        raise NotImplementedError
+
+    def data_in(self, folder: object) -> dict[str, object]:
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        raise NotImplementedError
+
+    def instances(self) -> list[Instance]:
+        return []

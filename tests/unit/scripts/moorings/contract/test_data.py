@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from tests.unit.scripts.moorings.contract.conftest import BOUGHT, Database
 
 from moorings.contract.checks.data import EVENTS, Event, _events, _meet
 from moorings.contract.customers import Customers, Order
@@ -12,34 +13,6 @@ from moorings.contract.disk import Disk
 from moorings.contract.outcome import CheckFailed
 from moorings.contract.site import Site
 from moorings.contract.size import Size
-from moorings.target import Instance
-
-BOUGHT = [Order("c1", "k1", "n1"), Order("c2", "k2", "n2")]
-
-
-class Database:
-    """A target whose database, past the app, has these rows of orders."""
-
-    def __init__(self, *rows: list[str]) -> None:
-        self._rows = list(rows)
-
-    def rows(self, query: str) -> list[list[str]]:
-        return self._rows
-
-    def database(self) -> "Database":
-        return self
-
-    def process(self) -> int:
-        raise NotImplementedError
-
-    def data_in(self, folder: object) -> dict[str, object]:
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        raise NotImplementedError
-
-    def instances(self) -> list[Instance]:
-        return []
 
 
 def test_what_ci_has_no_time_for_is_left_to_the_full_size(tmp_path: Path) -> None:

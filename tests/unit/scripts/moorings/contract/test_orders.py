@@ -4,36 +4,13 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from tests.unit.scripts.moorings.contract.conftest import BOUGHT, Database
 
 from moorings.contract.column import Column
-from moorings.contract.customers import Customers, Order
+from moorings.contract.customers import Customers
 from moorings.contract.orders import all_there, kept, undisturbed
 from moorings.contract.outcome import CheckFailed
 from moorings.contract.site import Site
-
-BOUGHT = [Order("c1", "k1", "n1"), Order("c2", "k2", "n2")]
-
-
-class Database:
-    """A database past the app, with these rows of orders."""
-
-    def __init__(self, *rows: list[str]) -> None:
-        self._rows = list(rows)
-
-    def rows(self, query: str) -> list[list[str]]:
-        return self._rows
-
-    def database(self) -> "Database":
-        return self
-
-    def process(self) -> int:
-        raise NotImplementedError
-
-    def data_in(self, folder: object) -> dict[str, object]:
-        raise NotImplementedError
-
-    def restart(self) -> None:
-        raise NotImplementedError
 
 
 def site(*rows: list[str]) -> Site:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from moorings import live, masters, ports
+from moorings import interrupts, live, masters, ports
 from moorings.errors import NotReadyError
 from moorings.live import PATIENCE, Launch
 from moorings.masters import Master, Masters
@@ -27,15 +27,16 @@ class Candidate:
         self._booted = set()
         folder = live.run_folder(self.context, "candidate")
         bind = f"127.0.0.1:{ports.free('127.0.0.1')}"
-        pid = self.context.runner.start(
-            launch.argv,
-            cwd=launch.cwd,
-            env={**launch.env, **live.run_environment(folder), "BIND": bind},
-            log=self.log,
-            user=self.context.user,
-        )
-        if not self.context.runner.dry:
-            self.masters.put("candidate", Master.of(pid, bind, folder, release))
+        with interrupts.held():
+            pid = self.context.runner.start(
+                launch.argv,
+                cwd=launch.cwd,
+                env={**launch.env, **live.run_environment(folder), "BIND": bind},
+                log=self.log,
+                user=self.context.user,
+            )
+            if not self.context.runner.dry:
+                self.masters.put("candidate", Master.of(pid, bind, folder, release))
 
     def url(self, release: Release) -> str:
         """Return where it answers.

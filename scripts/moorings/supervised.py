@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from moorings import guarded, probe, supervisor, users
+from moorings import guarded, interrupts, probe, supervisor, users
 from moorings.errors import MoorError, NotReadyError
 from moorings.handover import Handover, Kept
 from moorings.runner import Runner, User
@@ -159,15 +159,13 @@ class Supervised:
     def _start(self, shared: socket.socket, bind: str, log: Path, python: str) -> None:
         users.hand_over(self.folder, self.user)
         program = shutil.copyfile(supervisor.__file__, self.program)
-        self.runner.start(
-            [python, "-I", str(program), str(self.folder), str(shared.fileno()), bind],
-            cwd=self.folder,
-            env={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
-            log=log,
-            user=self.user,
-            fds=(shared.fileno(),),
-        )
-        probe.until(lambda: True if self.process() else None, what="the supervisor", timeout=BOOT)
+        argv = [python, "-I", str(program), str(self.folder), str(shared.fileno()), bind]
+        env = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+        fds = (shared.fileno(),)
+        # It writes itself down, as its first act.
+        with interrupts.held():
+            self.runner.start(argv, cwd=self.folder, env=env, log=log, user=self.user, fds=fds)
+            probe.until(self.process, what="the supervisor", timeout=BOOT)
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Send one request.

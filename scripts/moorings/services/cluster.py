@@ -19,7 +19,7 @@ from typing import IO
 
 import psutil
 
-from moorings import probe, ui
+from moorings import interrupts, probe, ui
 from moorings.errors import CommandError, MoorError, NotReadyError, UsageError
 from moorings.lock import Lock
 from moorings.logfile import tail
@@ -235,8 +235,9 @@ class Cluster:
             link = choose(self.name, self.runner)
             cluster_pki.make(self.home / "pki", self.parts / "node" / "pki.cnf", link.node,
                              self.runner)  # fmt: skip
-            node = Identity.of(self._launch(link))
-            Record(node, str(link.network), owner).write(self.home / "cluster.json")
+            with interrupts.held():
+                node = Identity.of(self._launch(link))
+                Record(node, str(link.network), owner).write(self.home / "cluster.json")
             _apart(node.pid)
             link.up(node.pid, self.runner)
         server = f"https://{link.node}:6443"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from moorings import probe, ui
+from moorings import interrupts, probe, ui
 from moorings.errors import NotReadyError
 from moorings.layout import Layout
 from moorings.runner import Runner, User
@@ -188,8 +188,9 @@ class Jaeger:
         way.end()
         self.folders.make()
         try:
-            state = way.start(state, program, self.settings.max_traces)
-            self.file.write(state)
+            with interrupts.held():
+                state = way.start(state, program, self.settings.max_traces)
+                self.file.write(state)
             self._wait(way, state)
         except BaseException as problem:
             if isinstance(problem, NotReadyError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from moorings import guarded, ports, probe
+from moorings import guarded, interrupts, ports, probe
 from moorings.errors import NotReadyError
 from moorings.logfile import tail
 from moorings.services.kubectl import Kubectl
@@ -86,9 +86,10 @@ class Forwards:
         argv = self.kubectl.argv(*words)
         env = dict(self.kubectl.env)
         # Not in a folder of the deployment's: it is no process of the app.
-        pid = self.kubectl.runner.start(argv, cwd=Path("/"), env=env, log=log)
-        made = Forward(to, inside, port, pid, _created(pid))
-        guarded.leave(self._file(name), json.dumps(asdict(made)), None)
+        with interrupts.held():
+            pid = self.kubectl.runner.start(argv, cwd=Path("/"), env=env, log=log)
+            made = Forward(to, inside, port, pid, _created(pid))
+            guarded.leave(self._file(name), json.dumps(asdict(made)), None)
         self._wait(made, log)
         return made
 

@@ -1,5 +1,8 @@
 """Which commands the target gunicorn means, without running one."""
 
+import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from moorings import settings, targets
 from moorings.environments import Environments
 from moorings.layout import Layout
-from moorings.runner import User
+from moorings.runner import Command, User
 from moorings.target import Context, Release
 
 RELEASE = Release("v1", "c").running_in({"WEB_CONCURRENCY": "2", "APP": "store:create_app()"})
@@ -61,6 +64,20 @@ def test_the_candidate_is_started_on_a_private_port(root: Path, runner) -> None:
     assert port != "8123"
     assert command.env["PYTHONPATH"] == str(code / "service")
     assert command.env["WORKER_CLASS"] == "gthread"
+
+
+def test_a_candidate_during_whose_start_ctrl_c_is_pressed_is_known(root: Path, runner) -> None:
+    made = target(root, runner)
+
+    def launch(command: Command) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return os.getpid()
+
+    runner.launch = launch
+    with pytest.raises(KeyboardInterrupt):
+        made.start(RELEASE)
+    known = json.loads((root.parent / "state" / "x" / "masters.json").read_text())
+    assert known["candidate"]["pid"] == os.getpid()
 
 
 def test_the_migration_runs_by_the_app_s_rights_in_its_environment(root: Path, runner) -> None:

@@ -79,6 +79,7 @@ class Run:
 
     def _own(self) -> Own:
         yard = Yard(self.target, ROOT, os.environ, self.flags, self.tamper)
+        yard.require()
         yard.sweep()
         name, limits = yard.plain.target.column, _limits(self.target)
         size = Size.FULL if self.full else Size.CI

@@ -291,6 +291,15 @@ class Yard:
             except MoorError as problem:
                 ui.error(problem)
 
+    def require(self) -> None:
+        """See that the machine has what a deployment takes, and not once more in every check.
+
+        :raises NeedError: naming the first that is missing and the line that gets it.
+        """
+        flags = {**FLAGS, **self.flags}
+        made = deployments.open(self.root, self.environ, flags, self.target)
+        lifecycle.require(made.target.needs(), made.plan().supply)
+
     def sweep(self) -> None:
         """Remove what an earlier run left that was killed."""
         for home in self.plain.layout.state.glob(f"{self._prefix}*"):

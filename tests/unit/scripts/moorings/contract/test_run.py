@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from moorings.contract import registry
-from moorings.contract.run import PARTIAL, ROOT, Run, of_target
-from moorings.errors import MoorError, UsageError
+from moorings.contract.run import PARTIAL, ROOT, Run, check, of_target
+from moorings.errors import MoorError, NeedError, UsageError
+from moorings.packages import Supply
 
 Serve = Callable[..., str]
 MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -54,6 +55,16 @@ def test_a_bad_one_shows_the_exchange_and_how_to_repeat(serve: Serve, tmp_path: 
     assert f"Repeat: ./moor check --url {url} --only secure.debug" in ran.stdout
     suite = ElementTree.parse(next(tmp_path.glob("*.xml"))).getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+
+
+def test_what_the_machine_lacks_is_said_once_and_no_report_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr(Supply, "__call__", lambda self, need: False)
+    with pytest.raises(NeedError):
+        check(Run("docker", {"docker.server": "gunicorn"}, full=True), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_check_has_an_outcome_on_anything(serve: Serve, tmp_path: Path) -> None:

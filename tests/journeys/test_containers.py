@@ -77,6 +77,11 @@ def test_the_first_command_on_containers(on_docker: Operator) -> None:
     assert containers(project).keys() == {"gateway", project.live, "postgres", "jaeger"}
     assert target(on_docker).database().rows("SELECT count(*) FROM orders") == [["2"]]
 
+    # Another colour takes over behind a gateway that is shut.
+    succeeds(on_docker.types("maintenance", "on", "docker"))
+    succeeds(on_docker.types("reload", "docker", MOOR_SERVER_LOG_LEVEL="warning"))
+    succeeds(on_docker.types("maintenance", "off", "docker"))
+
     succeeds(on_docker.makes("down", "TARGET=docker"))
     assert project.containers() == []
     assert target(on_docker).data() != []

@@ -299,7 +299,10 @@ class Docker:
         try:
             self.gateway.put()
             flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
-            probe.serves(self.endpoints().app, release.version, START / 6)
+            found = self.endpoints()
+            # Behind the inner door is the same colour, also while clients are told of maintenance.
+            door = found.operators if found.closed else found.app
+            probe.serves(door, release.version, START / 6)
         except BaseException:
             flag.touch() if before else flag.unlink(missing_ok=True)
             raise

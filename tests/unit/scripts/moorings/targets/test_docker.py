@@ -210,6 +210,21 @@ def test_an_old_colour_without_its_gateway_does_not_run_on(
     assert all(argv[-1] == str(old["Id"])[:12] for argv in stopped)
 
 
+def test_a_release_takes_over_while_clients_are_told_of_maintenance(
+    deployed: Deployment, client: Client, port: str
+) -> None:
+    gateway = container("gateway", Running=True)
+    # Nobody listens at the first one, as clients are answered nothing of the app's.
+    doors = {"8080/tcp": "1", "8081/tcp": port}
+    bound = {name: [{"HostIp": "127.0.0.1", "HostPort": at}] for name, at in doors.items()}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": bound}
+    have(client, gateway, container("green", Running=True), container("blue", Running=True))
+    assert isinstance(deployed.target, Docker)
+    deployed.target.gateway.prepare()
+    deployed.target.maintain(on=True)
+    deployed.target.switch(Release("v2", ""))
+
+
 def test_an_engine_elsewhere_is_refused_before_any_work(made: Deployment, client: Client) -> None:
     client.said["info"] = Result(0, "[name=seccomp,profile=default name=rootless]\n")
     refused = [need for need in made.target.needs() if not need.there]

@@ -11,6 +11,7 @@ from moorings.deployment import Deployment
 from moorings.errors import MoorError
 from moorings.service import is_sample
 from moorings.services.jaeger import Jaeger
+from moorings.settings import Settings
 from moorings.target import Clustered, Contained, Keeps, Release, Renews, Target
 from moorings.tracing import Traces
 
@@ -55,6 +56,11 @@ class Column:
     @property
     def target(self) -> Target:
         """Its target, for a look at processes and log lines."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was deployed by."""
         raise NotImplementedError
 
     @property
@@ -130,6 +136,11 @@ class Live(Column):
         """Its target."""
         return self._deployment.target
 
+    @property
+    def settings(self) -> Settings:
+        """Those that it would be deployed by now."""
+        return self._deployment.settings
+
     def evidence(self) -> str:
         """Return the app's newest log lines."""
         return f"app:\n{self.target.logs(15)}"
@@ -200,6 +211,11 @@ class Own(Column):
     def target(self) -> Target:
         """The target of the shared one."""
         return self.site.target
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the shared one."""
+        return self.site.deployment.settings
 
     def other(
         self, flags: Mapping[str, object] | None = None, env: Mapping[str, str] | None = None

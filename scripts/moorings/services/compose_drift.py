@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from moorings.services import containers
 from moorings.services.compose import Project
 from moorings.services.containers import FILES, Container
 
@@ -59,8 +60,12 @@ def _env(wanted: Wanted) -> dict[str, str]:
 
 
 def _ports(wanted: Wanted) -> set[str]:
-    hosts = [(one.get("host_ip", "0.0.0.0"), one["published"]) for one in wanted.get("ports") or ()]
-    return {f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts}
+    return {
+        containers.place(
+            one.get("host_ip", "0.0.0.0"), one["published"], one.get("protocol", "tcp")
+        )
+        for one in wanted.get("ports") or ()
+    }
 
 
 def _binds(wanted: Wanted) -> set[tuple[str, str]]:

@@ -112,21 +112,29 @@ class Container:
 
     def published(self, port: int) -> str:
         """Return where this host reaches a port of it, as `host:port`; empty where it does not."""
-        bound = self.raw["NetworkSettings"]["Ports"].get(f"{port}/tcp") or []
-        # The settings of a container that is stopped say it too.
-        bound = bound or self.raw["HostConfig"]["PortBindings"].get(f"{port}/tcp") or []
-        places = [(one["HostIp"], one["HostPort"]) for one in bound]
-        return next((f"[{ip}]:{at}" if ":" in ip else f"{ip}:{at}" for ip, at in places), "")
+        return next(iter(self._bound(f"{port}/tcp")), "")
 
     def all_published(self) -> list[str]:
-        """Return where this host reaches any port of it, as `host:port`."""
-        ports = [port.partition("/")[0] for port in self.raw["NetworkSettings"]["Ports"]]
-        return [place for port in ports if (place := self.published(int(port)))]
+        """Return where this host reaches any port of it: `host:port`, and `/udp` where it is."""
+        asked = {**self.raw["HostConfig"]["PortBindings"], **self.raw["NetworkSettings"]["Ports"]}
+        return [place for port in asked for place in self._bound(port)]
+
+    def _bound(self, port: str) -> list[str]:
+        # The settings of a container that is stopped say it too.
+        bound = self.raw["NetworkSettings"]["Ports"].get(port)
+        bound = bound or self.raw["HostConfig"]["PortBindings"].get(port) or []
+        return [place(one["HostIp"], one["HostPort"], port.partition("/")[2]) for one in bound]
 
     @property
     def _labels(self) -> Mapping[str, str]:
         labels: Mapping[str, str] = self.raw["Config"]["Labels"] or {}
         return labels
+
+
+def place(host: str, port: str, protocol: str) -> str:
+    """Return where this host reaches a port: `host:port`, with its protocol where it is not TCP."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return address if protocol == "tcp" else f"{address}/{protocol}"
 
 
 @dataclass(frozen=True)

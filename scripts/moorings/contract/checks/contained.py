@@ -34,6 +34,9 @@ SMALL = 256 * 1024 * 1024
 #: What a file of a process answers that is gone, has just gone, or is waited for by nobody.
 ENDED = (errno.ENOENT, errno.ESRCH, errno.EINVAL)
 
+#: Where alone operators ask.
+LOOPBACK = "127.0.0.1"
+
 #: Seccomp: 2 is a filter, as the engine's default profile.
 FILTERED = "2"
 
@@ -160,19 +163,27 @@ def _status(text: str) -> dict[str, str]:
 
 @check(
     "secure.published",
-    proves="of all containers only the gateway is reached from outside, where clients and "
-    "operators are told to ask",
+    proves="of all containers only the gateway is reached from outside: by clients at the host of "
+    "the settings, by operators on loopback",
     needs=["engine"],
     control="loose containers",
     quick=True,
 )
 def published(column: Column) -> str:
     """Hold what is published against where the deployment says that it answers."""
-    known = {column.target.endpoints().app, column.target.endpoints().operators}
+    ends = column.target.endpoints()
+    hosts = {ends.app: column.settings.server.host, ends.operators: LOOPBACK}
     found = _contained(column).published()
-    strays = [f"{part} at {place}" for part, place in found if addresses.url(place) not in known]
-    claim(not strays, f"published beside the gateway: {', '.join(strays)}")
+    strays = [
+        f"{part} at {place}"
+        for part, place in found if hosts.get(addresses.url(place)) != _host(place)
+    ]  # fmt: skip
+    claim(not strays, f"published beside what the settings name: {', '.join(strays)}")
     return ", ".join(f"{part} at {place}" for part, place in found)
+
+
+def _host(place: str) -> str:
+    return place.rpartition(":")[0].strip("[]")
 
 
 @check(
@@ -207,5 +218,5 @@ def _places(column: Column) -> Iterator[tuple[str, bytes]]:
 def _config(column: Column) -> str:
     said = io.StringIO()
     with redirect_stdout(said):
-        report.config(column.site.deployment.settings)
+        report.config(column.settings)
     return said.getvalue()

@@ -7,11 +7,11 @@ from moorings.contract.registry import check
 from moorings.errors import CommandError
 from moorings.target import Database, Keeps
 
-#: The role of the app, and by whom its connections were made.
+#: The role of the app, and by whom its connections were made. Of a session of another role who
+#: asks sees the name alone, and not of which kind it is; what is no client's has no database.
 APP_ROLE = "app"
 SESSIONS = """SELECT DISTINCT usename FROM pg_stat_activity
-  WHERE datname = current_database() AND backend_type = 'client backend'
-  AND pid <> pg_backend_pid()"""
+  WHERE datname = current_database() AND usename IS NOT NULL AND pid <> pg_backend_pid()"""
 
 #: What that role may do, and what it may not; and how PostgreSQL says so.
 ALLOWED = (

@@ -3,12 +3,16 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from moorings import addresses
 from moorings.contract.checks import contained
+from moorings.contract.column import Column
 from moorings.contract.outcome import CheckFailed
-from moorings.target import Instance
+from moorings.target import Endpoints, Instance
 
 #: More than a kernel gives to a process.
 NOBODY = 2**22 + 1
@@ -55,3 +59,57 @@ def test_what_has_just_ended_has_nothing_to_tell(name: str, ended: Instance) -> 
     assert [one for one, _ in contained.told(asked, name)] == [own]
     with pytest.raises(CheckFailed, match="all that ran has ended"):
         contained.told(asked[:2], name)
+
+
+class Open(Column):
+    """What is published as told, by the settings of a host of the clients'."""
+
+    def __init__(self, host: str, *places: str) -> None:
+        super().__init__("docker-gunicorn")
+        self.host, self.places = host, places
+
+    @property
+    def settings(self) -> Any:
+        return SimpleNamespace(server=SimpleNamespace(host=self.host))
+
+    @property
+    def target(self) -> Any:
+        return self
+
+    def endpoints(self) -> Endpoints:
+        outer, inner, *_ = self.places
+        return Endpoints(addresses.url(outer), addresses.url(inner))
+
+    def published(self) -> list[tuple[str, str]]:
+        return [("gateway", place) for place in self.places]
+
+    secrets = told = published
+
+
+INNER = "127.0.0.1:8001"
+
+
+@pytest.mark.parametrize(
+    ("host", "places"),
+    [
+        ("127.0.0.1", ["127.0.0.1:8000", INNER]),
+        ("0.0.0.0", ["0.0.0.0:8000", INNER]),
+        ("::1", ["[::1]:8000", INNER]),
+    ],
+)
+def test_what_the_settings_name_is_published(host: str, places: list[str]) -> None:
+    assert contained.published(Open(host, *places)) == f"gateway at {', gateway at '.join(places)}"
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ["0.0.0.0:8000", INNER],
+        ["127.0.0.1:8000", "0.0.0.0:8001"],
+        ["127.0.0.1:8000", INNER, "127.0.0.1:5432"],
+        ["127.0.0.1:8000", INNER, "127.0.0.1:8000/udp"],
+    ],
+)
+def test_what_is_published_beside_it_is_named(places: list[str]) -> None:
+    with pytest.raises(CheckFailed, match="published beside what the settings name"):
+        contained.published(Open("127.0.0.1", *places))

@@ -70,6 +70,14 @@ def test_only_what_is_published_has_an_address_of_this_host() -> None:
     assert container().published(5432) == ""
 
 
+def test_all_that_is_published_is_told() -> None:
+    found = container()
+    twice = [*(PORTS["8080/tcp"] or ()), {"HostIp": "0.0.0.0", "HostPort": "9000"}]
+    names = [{"HostIp": "::1", "HostPort": "53"}]
+    found.raw["NetworkSettings"]["Ports"] = {"8080/tcp": twice, "53/udp": names, "81/tcp": None}
+    assert found.all_published() == ["127.0.0.1:8800", "0.0.0.0:9000", "[::1]:53/udp"]
+
+
 def test_workers_are_the_children_of_the_master() -> None:
     rows = [
         "10 1 10000 4 /sbin/docker-init -- uwsgi",

@@ -42,13 +42,13 @@ from moorings.services.kube_kind import Kind
 from moorings.services.kube_lease import Lease
 from moorings.services.kube_manifests import (
     LAST,
-    VERSION,
     ManifestError,
     Manifests,
     Wanted,
     mark,
     name_of,
     pod_grace,
+    versions,
 )
 from moorings.services.kube_pods import RELEASE
 from moorings.services.kube_removal import Removal
@@ -360,7 +360,7 @@ class K8s:
         self._lean(release)
         for raw in self._objects(release, "migration"):
             raw["metadata"]["name"] = f"{name}-{release.version}"[:63].rstrip("-")
-            raw["metadata"]["labels"][VERSION] = release.version
+            raw["metadata"]["labels"] |= versions(release)
             raw["spec"]["template"]["spec"]["containers"][0]["command"] = words
             Job(self.kubectl, raw).run(self.home / f"{name}.json", timeout)
 

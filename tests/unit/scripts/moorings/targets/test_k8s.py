@@ -444,4 +444,5 @@ def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None
     target.migrate(RELEASE, "migrate")
     (made,) = json.loads((target.home / "migration.json").read_text())["items"]
     assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
-    assert made["metadata"]["labels"]["moorings.version"] == RELEASE.version
+    for name in ("moorings.version", "app.kubernetes.io/version"):
+        assert made["metadata"]["labels"][name] == RELEASE.version

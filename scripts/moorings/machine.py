@@ -29,7 +29,7 @@ def _file(state_root: Path) -> Path:
 
 
 def items(state_root: Path) -> list[Item]:
-    """Return what was put on the machine, oldest first; a broken list is said and put aside."""
+    """Return what was put on the machine, as it is undone; a broken list is said and put aside."""
     file = _file(state_root)
     try:
         return [_item(entry) for entry in json.loads(file.read_text())]
@@ -52,12 +52,15 @@ def _item(raw: Any) -> Item:
     return Item(raw["kind"], raw["name"], undo)
 
 
-def remember(state_root: Path, item: Item) -> None:
-    """Add an item, once."""
+def remember(state_root: Path, item: Item, *, first: bool = False) -> None:
+    """Add an item, once.
+
+    :param first: it is undone before those that are there, as it leans on them.
+    """
     with _alone(state_root):
         known = items(state_root)
         if item not in known:
-            _write(state_root, [*known, item])
+            _write(state_root, [item, *known] if first else [*known, item])
 
 
 def forget(state_root: Path, gone: Collection[Item]) -> None:

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,11 @@ def find(program: str) -> str:
     return shutil.which(program, path=path) or ""
 
 
+def in_ci(environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether nobody is there to be asked."""
+    return environ.get("CI", "") not in ("", "0", "false")
+
+
 def _install(packages: Sequence[str], options: Sequence[str] = ()) -> list[str]:
     return ["apt-get", *options, "install", "--yes", "--no-install-recommends", *packages]
 
@@ -62,7 +67,7 @@ class Supply:
 
         :raises CommandError: where it could not be.
         """
-        if not (missing.packages and self.root and shutil.which("apt-get")):
+        if not self._can(missing):
             return False
         if not (self.runner.dry or self.may(missing)):
             return False
@@ -72,12 +77,19 @@ class Supply:
             self.get(missing.packages)
         return True
 
+    def _can(self, missing: Need) -> bool:
+        """Tell whether moor is able to; what installs no package wants no rights of root."""
+        if not missing.packages:
+            return missing.remedy is not None
+        return self.root and shutil.which("apt-get") is not None
+
     def may(self, missing: Need) -> bool:
         """Tell whether it may be installed: told so, in CI, or asked on a terminal."""
-        if self.yes or os.environ.get("CI", "") not in ("", "0", "false"):
+        if self.yes or in_ci():
             return True
-        more = f", {missing.offer}" if missing.offer else ""
-        question = f"{missing.what}. Install {', '.join(missing.packages)}{more} now?"
+        install = f"install {', '.join(missing.packages)}" if missing.packages else ""
+        steps = ", ".join(step for step in (install, missing.offer) if step)
+        question = f"{missing.what}. {steps[:1].upper()}{steps[1:]} now?"
         return sys.stdin.isatty() and click.confirm(question)
 
     def get(self, packages: Sequence[str], options: Sequence[str] = ()) -> None:

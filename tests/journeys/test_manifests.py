@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from tests import rendered
 from tests.journeys.conftest import ROOT
 
 from moorings import deployment
@@ -98,6 +99,13 @@ def test_who_comes_from_outside_is_led_to_the_gateway(
     else:
         backend = {"name": "gateway", "port": {"name": port["name"]}}
         assert [one["backend"]["service"] for one in rule["http"]["paths"]] == [backend]
+
+
+@pytest.mark.parametrize("name", ["dev", "production", "lasting", "ingress", "httproute"])
+def test_each_object_says_what_it_is_and_what_it_is_part_of(
+    name: str, copy: Path, kubectl: Kubectl
+) -> None:
+    assert rendered.unlabelled(_built(kubectl, copy / name)) == []
 
 
 def _built(kubectl: Kubectl, overlay: Path) -> list[Raw]:

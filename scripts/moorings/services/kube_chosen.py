@@ -91,6 +91,10 @@ class Chosen:
         """Whether there is no cluster and none is named, so that one may be started."""
         return self.cluster is None and not self._known
 
+    def lacks(self, context: str) -> bool:
+        """Tell whether there is no cluster, and no other context than this one is meant."""
+        return self.cluster is None and self._known in ("", context)
+
     def need(self) -> Need:
         """Want one that may be touched."""
         if self.cluster is not None or self.none_at_all or not packages.find("kubectl"):

@@ -93,7 +93,7 @@ def need(context: Context | None, named: bool) -> Need:
 
 def agreed(what: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Ask on a terminal; in CI nobody is asked, and nothing is touched."""
-    if environ.get("CI", "") not in ("", "0", "false") or not sys.stdin.isatty():
+    if packages.in_ci(environ) or not sys.stdin.isatty():
         return False
     return click.confirm(f"{what}. Go on all the same?", default=False)
 

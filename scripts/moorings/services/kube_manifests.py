@@ -14,7 +14,7 @@ from moorings import gateway_files, guarded
 from moorings.errors import MoorError
 from moorings.gateway_files import Behind
 from moorings.services.kube_pods import NAME, RELEASE
-from moorings.services.kubectl import Kubectl, Raw, at, stream
+from moorings.services.kubectl import MANAGER, Kubectl, Raw, at, stream
 from moorings.settings import Server
 from moorings.target import Release
 
@@ -24,6 +24,14 @@ LAST, MARGIN = 6, 1
 
 #: What a release is named by in labels.
 VERSION = "moorings.version"
+
+#: The same, as all programs know it: of what is made anew with each release, and of no Deployment,
+#: whose own labels an undo does not set back.
+#: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/
+KNOWN_VERSION = "app.kubernetes.io/version"
+
+#: What moor applies: objects alone, as pods would be made anew for another label.
+OURS = {"app.kubernetes.io/part-of": "moorings", "app.kubernetes.io/managed-by": MANAGER}
 
 #: The image of the app, as the manifests name it, and of the parts by the variable of its stand-in.
 SHOP = "moorings/shop"
@@ -128,6 +136,11 @@ def mark(release: Release) -> str:
     return f"{release.version[:48]}.{release.settings}".rstrip(".")
 
 
+def versions(release: Release) -> dict[str, str]:
+    """Return the labels of what goes with a release."""
+    return {VERSION: release.version, KNOWN_VERSION: release.version}
+
+
 def name_of(raw: Raw) -> str:
     """Return which part an object belongs to."""
     return str(at(raw, "metadata", "labels", NAME) or "")
@@ -142,12 +155,13 @@ def overlay(wanted: Wanted) -> Raw:
         if variable in wanted.images:
             place, _, digest = wanted.images[variable].rpartition(":")
             images.append({"name": name, "newName": place, "newTag": digest})
-    own = {"labels": {NAME: "config", VERSION: release.version}, "immutable": True}
+    own = {"labels": {NAME: "config", **versions(release)}, "immutable": True}
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "namespace": wanted.namespace,
         "resources": ["../dev"],
+        "labels": [{"pairs": OURS}],
         "images": images,
         "secretGenerator": [
             {"name": "settings", "literals": _literals(release.env), "options": own}
@@ -169,7 +183,7 @@ def _patches(wanted: Wanted) -> list[Raw]:
     server, release = wanted.server, wanted.release
     known = {
         "annotations": {RELEASE: release.label},
-        "labels": {VERSION: release.version, "moorings.mark": mark(release)},
+        "labels": {**versions(release), "moorings.mark": mark(release)},
     }
     reads = [{"configMapRef": {"name": "app"}}, {"secretRef": {"name": "settings"}}]
     app = {

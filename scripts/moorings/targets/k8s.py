@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from moorings import cluster, lifecycle, probe, service, ui
@@ -38,16 +38,17 @@ from moorings.services.kube_forwards import Forwards
 from moorings.services.kube_images import KubeImages
 from moorings.services.kube_jaeger import of_namespace
 from moorings.services.kube_job import Job
+from moorings.services.kube_kind import Kind
 from moorings.services.kube_lease import Lease
 from moorings.services.kube_manifests import (
     LAST,
-    VERSION,
     ManifestError,
     Manifests,
     Wanted,
     mark,
     name_of,
     pod_grace,
+    versions,
 )
 from moorings.services.kube_pods import RELEASE
 from moorings.services.kube_removal import Removal
@@ -191,16 +192,25 @@ class K8s:
 
     def needs(self) -> list[Need]:
         """Want a cluster that may be touched and answers, and an engine for the images."""
+        startable = self._startable()
+        if startable is not None:
+            return [startable, *self.images.needs()]
+        needs = self._of_cluster()
+        return [*needs, *self.images.needs()] if needs[0].there else needs
+
+    def _startable(self) -> Need | None:
+        """Want one that may be started, where there is none: by kind, else one of moor's own."""
+        kind = Kind(self.engine)
+        if self.chosen.lacks(kind.context) and kind.at_hand():
+            return replace(kind.need(self.chosen.need()), remedy=partial(self._on_new, kind.use))
         if not self.chosen.none_at_all:
-            needs = self._of_cluster()
-            return [*needs, *self.images.needs()] if needs[0].there else needs
-        missing = replace(
+            return None
+        return replace(
             self.chosen.need(),
             packages=tuple(sorted(set(cluster_needs.PROGRAMS.values()))),
-            remedy=self._throwaway,
+            remedy=partial(self._on_new, self._throwaway),
             offer="build a Kubernetes for this machine (minutes, once), and start it",
         )
-        return [missing, *self.images.needs()]
 
     def _of_cluster(self) -> list[Need]:
         """Want one that may be touched, that answers, and that has room for a namespace of ours."""
@@ -210,13 +220,17 @@ class K8s:
         answers = self.chosen.answers()
         return [first, answers, *([kube_others.need(self.kubectl)] if answers.there else [])]
 
-    def _throwaway(self) -> None:
-        """Start a cluster of moor's own, where there is none at hand."""
-        layout, runner = self.context.layout, self.context.runner
-        cluster.start(layout, runner, yes=True)
+    def _on_new(self, start: Callable[[], None]) -> None:
+        """Start a cluster, where there is none at hand, and go on with it."""
+        start()
+        if self.context.runner.dry:
+            return
         self.chosen.forget()
         self.__dict__.pop("where", None)
         lifecycle.require(self._of_cluster())
+
+    def _throwaway(self) -> None:
+        cluster.start(self.context.layout, self.context.runner, yes=True)
 
     def version(self) -> Release:
         """Name the version by what the image and the manifests are made of, and its server."""
@@ -346,7 +360,7 @@ class K8s:
         self._lean(release)
         for raw in self._objects(release, "migration"):
             raw["metadata"]["name"] = f"{name}-{release.version}"[:63].rstrip("-")
-            raw["metadata"]["labels"][VERSION] = release.version
+            raw["metadata"]["labels"] |= versions(release)
             raw["spec"]["template"]["spec"]["containers"][0]["command"] = words
             Job(self.kubectl, raw).run(self.home / f"{name}.json", timeout)
 

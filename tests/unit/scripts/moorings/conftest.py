@@ -1,6 +1,10 @@
 """The seam of the unit tests: a runner that writes down what it is asked to run."""
 
+import os
+import pty
 import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +38,17 @@ class RecordingRunner(Runner):
 @pytest.fixture
 def runner() -> RecordingRunner:
     return RecordingRunner()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Return what types a line at a terminal."""
+    typing, stdin = pty.openpty()
+    with open(stdin) as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        yield lambda line: void(os.write(typing, f"{line}\n".encode()))
+    os.close(typing)
+
+
+def void(written: int) -> None:
+    assert written

@@ -1,10 +1,7 @@
 """What the target does with a cluster, by a client of it that only records."""
 
 import json
-import os
-import pty
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -124,20 +121,6 @@ def test_a_reload_that_fails_says_why_whatever_becomes_of_its_pod(
 
 FAR = context("shop", "https://cluster.example")
 NO_CONTEXT = Result(1, 'error: context "gone" does not exist')
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Return what types a line at a terminal."""
-    typing, stdin = pty.openpty()
-    with open(stdin) as stream:
-        monkeypatch.setattr(sys, "stdin", stream)
-        yield lambda line: void(os.write(typing, f"{line}\n".encode()))
-    os.close(typing)
-
-
-def void(written: int) -> None:
-    assert written
 
 
 @pytest.mark.parametrize("doing", ["deploy", "reload", "down", "maintenance"])
@@ -461,4 +444,5 @@ def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None
     target.migrate(RELEASE, "migrate")
     (made,) = json.loads((target.home / "migration.json").read_text())["items"]
     assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
-    assert made["metadata"]["labels"]["moorings.version"] == RELEASE.version
+    for name in ("moorings.version", "app.kubernetes.io/version"):
+        assert made["metadata"]["labels"][name] == RELEASE.version

@@ -1,0 +1,90 @@
+"""What kustomize makes of deploy/k8s, and the labels by which people and programs find it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from moorings import packages
+from moorings.runner import LocalRunner
+from moorings.services import go
+from moorings.services.cluster_build import Programs
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMON = "app.kubernetes.io/"
+
+#: The role of each part; a namespace, an account, a policy or a setting of all has none.
+COMPONENTS = {
+    "app": "web", "gateway": "proxy", "postgres": "database", "jaeger": "tracing",
+    "migration": "migration",
+}  # fmt: skip
+
+#: Pods that would be made anew for another label, at a cost for clients or traces; a Job takes no
+#: other pod, and a StatefulSet no other claim.
+FIXED = ("postgres", "jaeger", "migration", "orders")
+
+
+def kubectl() -> str:
+    """Return a kubectl, which has kustomize in it: installed, or built; empty where there is none.
+
+    It reaches no cluster for that.
+    """
+    cache = go.cache(os.environ.get("XDG_CACHE_HOME", ""), Path.home())
+    built = Programs(ROOT / "deploy" / "parts" / "cluster", cache, LocalRunner()).kubectl
+    return packages.find("kubectl") or (built if Path(built).exists() else "")
+
+
+def objects(overlay: Path) -> list[Any]:
+    """Return what an overlay comes to."""
+    said = LocalRunner().run([kubectl(), "kustomize", str(overlay)], timeout=60, quiet=True)
+    return list(yaml.safe_load_all(said.output))
+
+
+def common(labels: Any) -> dict[str, str]:
+    """Return those labels that all programs know, without what they begin with."""
+    found = {name.removeprefix(COMMON): one for name, one in labels.items() if COMMON in name}
+    return {name: str(one) for name, one in found.items()}
+
+
+def unlabelled(found: list[Any]) -> list[str]:
+    """Return the objects that do not say their name, their part, or what they belong to."""
+    return [f"{one['kind']} {one['metadata']['name']}: {said}" for one in found
+            if not _says(said := common(one["metadata"].get("labels", {})))]  # fmt: skip
+
+
+def _says(said: dict[str, str]) -> bool:
+    role = COMPONENTS.get(said.get("name", ""))
+    return bool(said.get("name")) and (said.get("part-of"), said.get("component")) == (
+        "moorings",
+        role,
+    )
+
+
+def templates(found: list[Any]) -> dict[str, dict[str, str]]:
+    """Return the labels of the pods of each workload, and of the volumes that it claims."""
+    whole = [one for one in found if "template" in one.get("spec", {})]
+    claims = {claim["metadata"]["name"]: claim for one in whole
+              for claim in one["spec"].get("volumeClaimTemplates", ())}  # fmt: skip
+    pods = {one["metadata"]["name"]: one["spec"]["template"] for one in whole}
+    return {name: one["metadata"]["labels"] for name, one in {**pods, **claims}.items()}
+
+
+def changed(templates: dict[str, dict[str, str]]) -> list[str]:
+    """Return which of those that must stay as they are have other labels than they had."""
+    had = {f"{COMMON}name", f"{COMMON}part-of"}
+    return [name for name in FIXED if name in templates and set(templates[name]) != had]
+
+
+def selectors(raw: Any) -> Iterator[str]:
+    """Yield each label by which something chooses pods."""
+    if isinstance(raw, list):
+        for one in raw:
+            yield from selectors(one)
+    elif isinstance(raw, dict):
+        for name, one in raw.items():
+            if name == "matchLabels" or (name == "selector" and "match" not in str(one)):
+                yield from one
+            else:
+                yield from selectors(one)

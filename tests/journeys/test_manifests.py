@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from tests import rendered
+from tests.journeys import labels
 from tests.journeys.conftest import ROOT
 
 from moorings import deployment
-from moorings.services.kubectl import Kubectl, Raw
+from moorings.services.kube_manifests import Manifests, Wanted
+from moorings.services.kubectl import Kubectl, Raw, at
+from moorings.settings import Server
+from moorings.target import Release
 from moorings.targets.k8s import K8s
 
 #: Whatever else is on the cluster has another one.
@@ -102,10 +105,17 @@ def test_who_comes_from_outside_is_led_to_the_gateway(
 
 
 @pytest.mark.parametrize("name", ["dev", "production", "lasting", "ingress", "httproute"])
-def test_each_object_says_what_it_is_and_what_it_is_part_of(
+def test_labels_say_what_is_which_and_make_nothing_anew(
     name: str, copy: Path, kubectl: Kubectl
 ) -> None:
-    assert rendered.unlabelled(_built(kubectl, copy / name)) == []
+    found = _built(kubectl, copy / name)
+    assert labels.unlabelled(found) == []
+    # A selector cannot be changed: with one label more, what runs could not be updated.
+    assert set(labels.selectors(found)) == {"app.kubernetes.io/name", "kubernetes.io/metadata.name"}
+    pods = labels.templates(found)
+    for part in ("app", "gateway"):
+        assert set(labels.common(pods[part])) == {"name", "component", "part-of"}
+    assert labels.changed(pods) == []
 
 
 def _built(kubectl: Kubectl, overlay: Path) -> list[Raw]:
@@ -174,3 +184,61 @@ def test_an_unknown_field_is_refused(copy: Path, kubectl: Kubectl) -> None:
                        str(copy / "dev"))  # fmt: skip
     assert said.status != 0
     assert "prots" in said.output
+
+
+# ---- What moor makes of them for a release.
+
+
+@pytest.fixture
+def manifests(kubectl: Kubectl, copy: Path, tmp_path: Path) -> Manifests:
+    """The copy of deploy/k8s that a release of moor's has."""
+    shutil.copytree(copy / "dev" / "secrets", tmp_path / "secrets")
+    return Manifests(kubectl, tmp_path, tmp_path / "secrets")
+
+
+def written(manifests: Manifests, version: str) -> dict[str, Raw]:
+    """Return what the overlay of a release comes to, by kind and name."""
+    images = {"NGINX_IMAGE": "moorings/nginx:1a", "BASE_IMAGE": "moorings/debian:2b"}
+    release = Release(version, "4b6e64a8", "0123456789ab", {"A": "x y"})
+    wanted = Wanted(NAMESPACE, release, f"moorings/a:{version}", images, Server(), 2, 4)
+    manifests.write(wanted)
+    found = _built(manifests.kubectl, manifests.folder)
+    return {f"{one['kind']}/{one['metadata']['name']}": one for one in found}
+
+
+def test_what_moor_applies_says_so(manifests: Manifests) -> None:
+    found = written(manifests, "v1")
+    assert labels.unlabelled(list(found.values())) == []
+    assert {labels.common(one["metadata"]["labels"])["managed-by"] for one in found.values()} == {
+        "moorings"
+    }
+
+
+def test_what_moor_adds_makes_nothing_anew(manifests: Manifests) -> None:
+    found = labels.templates(list(written(manifests, "v1").values()))
+    assert {*labels.FIXED} < found.keys()
+    assert labels.changed(found) == []
+
+
+def versions(found: dict[str, Raw]) -> dict[str, str]:
+    """Return the version that objects, and their pods, say that they have."""
+    own = {name: one["metadata"]["labels"] for name, one in found.items()}
+    pods = labels.templates(list(found.values()))
+    said = {**own, **{f"pods of {name}": one for name, one in pods.items()}}
+    return {name: labels.common(one)["version"] for name, one in said.items()
+            if "version" in labels.common(one)}  # fmt: skip
+
+
+def test_what_is_of_a_release_alone_says_which(manifests: Manifests) -> None:
+    found = versions(written(manifests, "v1"))
+    (settings,) = (name for name in found if name.startswith("Secret/settings-"))
+    # The Deployment's own labels would stay after an undo.
+    assert found == {"pods of app": "v1", settings: "v1"}
+
+
+def test_a_release_makes_no_pods_anew_but_those_of_the_app(manifests: Manifests) -> None:
+    first, second = written(manifests, "v1"), written(manifests, "v2")
+    other = {name for name in first
+             if at(first[name], "spec") != at(second.get(name), "spec")}  # fmt: skip
+    # The Job has another name with each release.
+    assert other == {"Deployment/app", "Job/migration"}

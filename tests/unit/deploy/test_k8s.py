@@ -1,13 +1,11 @@
 """What the manifests have to keep, whoever changes them: as files, without a cluster."""
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests import rendered
 from tests.unit.test_layout import ROOT
 
 FOLDER = ROOT / "deploy" / "k8s"
@@ -194,50 +192,6 @@ def test_what_is_generated_has_its_digest_in_its_name(file: Path) -> None:
     options = [found.get("generatorOptions", {}), *(one.get("options", {}) for one in made)]
     assert not any(one.get("disableNameSuffixHash") for one in options)
     assert all({**options[0], **one.get("options", {})}["immutable"] for one in made)
-
-
-@pytest.fixture(params=["dev", "production", "outside"])
-def built(request: pytest.FixtureRequest, tmp_path: Path) -> list[Any]:
-    """What an overlay comes to; `outside` is `dev` with all the other components."""
-    if not rendered.kubectl():
-        pytest.skip("no kubectl: tests/journeys/test_manifests.py asks the same on a cluster")
-    shutil.copytree(FOLDER.parent, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets"))
-    overlay = tmp_path / "deploy" / "k8s" / "overlays" / request.param
-    if request.param == "outside":
-        shutil.copytree(overlay.with_name("dev"), overlay)
-        file = overlay / "kustomization.yaml"
-        more = ("gateway", "jaeger-badger", "ingress", "httproute")
-        lines = "\n".join(f"  - ../../components/{name}" for name in more)
-        file.write_text(file.read_text().replace("  - ../../components/gateway", lines))
-    _lend(overlay)
-    return rendered.objects(overlay)
-
-
-def _lend(overlay: Path) -> None:
-    """Make the files that are in no commit."""
-    text = (overlay / "kustomization.yaml").read_text()
-    (overlay / "secrets").mkdir()
-    for name in re.findall(r"secrets/([\w.]+)", text):
-        (overlay / "secrets" / name).write_text("A=b\n")
-
-
-def test_each_object_says_what_it_is_and_what_it_is_part_of(built: list[Any]) -> None:
-    assert len(built) > 20
-    assert rendered.unlabelled(built) == []
-
-
-def test_pods_are_chosen_by_their_name_alone(built: list[Any]) -> None:
-    """A selector cannot be changed: with one label more, what runs could not be updated."""
-    assert set(rendered.selectors(built)) == {
-        "app.kubernetes.io/name", "kubernetes.io/metadata.name",
-    }  # fmt: skip
-
-
-def test_no_label_makes_anew_what_should_stay(built: list[Any]) -> None:
-    found = rendered.templates(built)
-    assert set(rendered.common(found["app"])) == {"name", "component", "part-of"}
-    assert set(rendered.common(found["gateway"])) == {"name", "component", "part-of"}
-    assert rendered.changed(found) == []
 
 
 def test_who_runs_moor_down_is_not_removed_by_it() -> None:

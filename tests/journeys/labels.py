@@ -1,18 +1,8 @@
-"""What kustomize makes of deploy/k8s, and the labels by which people and programs find it."""
+"""The labels of what kustomize makes of deploy/k8s, by which people and programs find it."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
-
-from moorings import packages
-from moorings.runner import LocalRunner
-from moorings.services import go
-from moorings.services.cluster_build import Programs
-
-ROOT = Path(__file__).resolve().parents[1]
 COMMON = "app.kubernetes.io/"
 
 #: The role of each part; a namespace, an account, a policy or a setting of all has none.
@@ -24,22 +14,6 @@ COMPONENTS = {
 #: Pods that would be made anew for another label, at a cost for clients or traces; a Job takes no
 #: other pod, and a StatefulSet no other claim.
 FIXED = ("postgres", "jaeger", "migration", "orders")
-
-
-def kubectl() -> str:
-    """Return a kubectl, which has kustomize in it: installed, or built; empty where there is none.
-
-    It reaches no cluster for that.
-    """
-    cache = go.cache(os.environ.get("XDG_CACHE_HOME", ""), Path.home())
-    built = Programs(ROOT / "deploy" / "parts" / "cluster", cache, LocalRunner()).kubectl
-    return packages.find("kubectl") or (built if Path(built).exists() else "")
-
-
-def objects(overlay: Path) -> list[Any]:
-    """Return what an overlay comes to."""
-    said = LocalRunner().run([kubectl(), "kustomize", str(overlay)], timeout=60, quiet=True)
-    return list(yaml.safe_load_all(said.output))
 
 
 def common(labels: Any) -> dict[str, str]:

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import os
+import subprocess
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -12,6 +15,7 @@ import pytest
 
 from moorings import deployment
 from moorings.services.engine import Engine
+from moorings.target import Release
 from moorings.targets.docker import ROOT, Docker
 
 #: CI has the time for one of them.
@@ -64,20 +68,44 @@ class Built:
     """Megabytes."""
 
 
-def built(name: str, server: str, place: Path, *more: str) -> Built:
-    """Build an image under a name, and look at it."""
+@contextmanager
+def sources(name: str, server: str) -> Iterator[tuple[Docker, Release]]:
+    """Lend a target with a name of its own, and what it would build."""
     flags = {"deployment.name": name, "docker.server": server}
     made = deployment.open(ROOT, os.environ, flags, "docker")
     target, release = made.target, made.target.version()
     assert isinstance(target, Docker)
-    image, base = target.images.name(release.version), target.images.bases()["BASE_IMAGE"]
     try:
-        target.images.build(release, *more)
-        over = size(target.engine, image) - size(target.engine, base)
-        return Built(layers(target.engine, image, place), over)
+        yield target, release
     finally:
         target.images.remove(release.version)
         made.context.runner.remove(made.layout.home)
+
+
+def built(name: str, server: str, place: Path, *more: str) -> Built:
+    """Build an image under a name, and look at it."""
+    with sources(name, server) as (target, release):
+        image, base = target.images.name(release.version), target.images.bases()["BASE_IMAGE"]
+        target.images.build(release, *more)
+        over = size(target.engine, image) - size(target.engine, base)
+        return Built(layers(target.engine, image, place), over)
+
+
+def by_compose(target: Docker, release: Release, place: Path) -> list[list[Member]]:
+    """Let Compose build the image by its own file, from a base that stands for the public one."""
+    base, image = target.images.bases()["BASE_IMAGE"], target.images.name(release.version)
+    lent = [word.split(",src=") for word in target.images.secrets()[1::2]]
+    files = {name.removeprefix("id="): {"file": file} for name, file in lent}
+    build = {"network": "host", "secrets": [*files],
+             "args": {"PYTHON_IMAGE": base, "DEBIAN_IMAGE": base}}  # fmt: skip
+    layer = place / "stand-ins.json"
+    layer.write_text(json.dumps({"services": {"blue": {"build": build}}, "secrets": files}))
+    env = {**target.engine.environment, "BLUE_IMAGE": image, "RELEASE": release.version,
+           "COMMIT": release.commit}  # fmt: skip
+    argv = ["docker", "compose", "--file", str(ROOT / "deploy" / "docker" / "compose.yaml"),
+            "--file", str(layer), "build", "blue"]  # fmt: skip
+    subprocess.run(argv, env=env, check=True, timeout=600)
+    return layers(target.engine, image, place)
 
 
 @pytest.mark.usefixtures("docker")
@@ -91,4 +119,14 @@ def test_two_builds_have_the_same_layers_and_are_small(server: str, tmp_path: Pa
     assert sum(map(len, first.layers)) > 1000
     assert len(first.layers) == len(second.layers)
     for one, other in zip(first.layers, second.layers, strict=True):
+        assert set(one) ^ set(other) == set()
+
+
+@pytest.mark.usefixtures("docker")
+def test_compose_builds_the_same_by_its_own_file(tmp_path: Path) -> None:
+    first = built(f"image-{os.getpid()}-1", "gunicorn", tmp_path)
+    with sources(f"image-{os.getpid()}-2", "gunicorn") as (target, release):
+        second = by_compose(target, release, tmp_path)
+    assert len(first.layers) == len(second)
+    for one, other in zip(first.layers, second, strict=True):
         assert set(one) ^ set(other) == set()

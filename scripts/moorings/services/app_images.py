@@ -77,7 +77,7 @@ class AppImages:
                 "--build-arg", f"APP_DIR={'service/store' if self.sources.sample else 'app'}",
                 *self._epoch(release), *self._base(), *more]  # fmt: skip
         with ui.working("Building the image"):
-            self.engine.do(*argv, *self._bases().secrets(), str(context), timeout=BUILD)
+            self.engine.do(*argv, *self.secrets(), str(context), timeout=BUILD)
         ui.good(f"built {self.name(release.version)}")
 
     def _epoch(self, release: Release) -> list[str]:
@@ -103,6 +103,10 @@ class AppImages:
     def bases(self) -> dict[str, str]:
         """Return the images below all others by their variable, making those that are missing."""
         return self._bases().make() if self.debian else {}
+
+    def secrets(self) -> list[str]:
+        """Return the words that lend a build what this machine reaches packages by."""
+        return self._bases().secrets()
 
     def built(self) -> set[str]:
         """Return the versions whose image the engine has."""

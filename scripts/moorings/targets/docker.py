@@ -200,10 +200,22 @@ class Docker:
         self.lean()
         image = self.images.name(release.version)
         self.project.give("migration", self.inside(release), image)
-        self.project.do(
-            "run", "--rm", "--no-deps", "-T", "migration", *words,
-            timeout=timeout, **self.project.variables("migration"),
-        )  # fmt: skip
+        try:
+            self.project.do(
+                "run", "--rm", "--no-deps", "-T", "migration", *words,
+                timeout=timeout, **self.project.variables("migration"),
+            )  # fmt: skip
+        except BaseException:
+            self._stop_migration()
+            raise
+
+    def _stop_migration(self) -> None:
+        """Remove its container, which runs on where its client is killed: by Ctrl-C, or as late."""
+        try:
+            self.project.remove("migration")
+        except MoorError as late:
+            # It hides nothing of why.
+            ui.warn(f"what was run once may run on: {late.fact}")
 
     def lean(self) -> None:
         """Start what the app leans on, unless it runs."""
@@ -346,7 +358,7 @@ class Docker:
     def beside(self) -> list[str]:
         """Return the parts that run beside the app, or are started again and again."""
         found = [one.service for one in self.project.containers() if one.goes_on]
-        return sorted(set(found) - {*COLOURS, "migration"})
+        return sorted(set(found) - set(COLOURS))
 
     def strays(self) -> list[str]:
         """Return none: the engine itself knows all that runs."""

@@ -11,7 +11,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings import deployment, report
 from moorings.deployment import Deployment
-from moorings.errors import MoorError, NeedError
+from moorings.errors import CommandError, MoorError, NeedError
 from moorings.runner import Command, Result
 from moorings.services.compose import COLOURS
 from moorings.target import Leans, Release
@@ -276,3 +276,39 @@ def test_a_printed_build_can_be_repeated_by_hand(made: Deployment, client: Clien
     own = made.layout.home / "lent"
     assert sum(Path(file).parent == own for file in lent) == 3
     assert own.stat().st_mode & 0o777 == 0o700
+
+
+def breaks(client: Client, monkeypatch: pytest.MonkeyPatch, word: str, by: BaseException) -> None:
+    """Let a command with this word end so."""
+    finish = client.finish
+
+    def broken(command: Command) -> Result:
+        said = finish(command)
+        if word in command.argv:
+            raise by
+        return said
+
+    monkeypatch.setattr(client, "finish", broken)
+
+
+@pytest.mark.parametrize("by", [KeyboardInterrupt(), CommandError("did not end within 600 s")])
+def test_a_migration_whose_client_is_killed_does_not_run_on(
+    made: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch, by: BaseException
+) -> None:
+    have(client, container("migration", Running=True))
+    breaks(client, monkeypatch, "run", by)
+    with pytest.raises(type(by)):
+        made.target.migrate(Release("v1", ""), "migrate it")
+    assert client.argvs[-1] == ["docker", "rm", "--force", "migration000"]
+
+
+def test_a_migration_that_cannot_be_removed_is_told(
+    made: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have(client, container("migration", Running=True))
+    breaks(client, monkeypatch, "run", CommandError("no such table"))
+    breaks(client, monkeypatch, "rm", CommandError("it hangs"))
+    with pytest.raises(CommandError, match="no such table"):
+        made.target.migrate(Release("v1", ""), "migrate it")
+    assert isinstance(made.target, Leans)
+    assert made.target.beside() == ["migration"]

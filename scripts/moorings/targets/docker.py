@@ -10,7 +10,16 @@ from pathlib import Path
 
 import click
 
-from moorings import addresses, deployment, lifecycle, probe, server_lines, service, ui
+from moorings import (
+    addresses,
+    deployment,
+    interrupts,
+    lifecycle,
+    probe,
+    server_lines,
+    service,
+    ui,
+)
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
@@ -257,7 +266,9 @@ class Docker:
         if changes:
             self._prepared()
         for name, why in changes.items():
-            with ui.working(f"Making {name} anew: {', '.join(why)}"):
+            title = f"Making {name} anew (Ctrl-C waits for it): {', '.join(why)}"
+            # Compose that is killed has stopped the old one, and starts no other.
+            with ui.working(title), interrupts.held():
                 argv = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--wait")
                 self.project.do(*argv, name)
             ui.good(f"made {name} anew: {', '.join(why)}")

@@ -1,6 +1,8 @@
 """The target of containers, on a client of the engine that only records."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -312,3 +314,23 @@ def test_a_migration_that_cannot_be_removed_is_told(
         made.target.migrate(Release("v1", ""), "migrate it")
     assert isinstance(made.target, Leans)
     assert made.target.beside() == ["migration"]
+
+
+def test_ctrl_c_waits_until_a_part_is_made_anew(
+    deployed: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(deployed.target, Docker)
+    changed = {"gateway": ["image a -> b"], "jaeger": ["memory"]}
+    monkeypatch.setattr(deployed.target, "_changes", lambda: changed)
+    finish, done = client.finish, []
+
+    def pressed(command: Command) -> Result:
+        if "up" in command.argv:
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append(command.argv[-1])
+        return finish(command)
+
+    monkeypatch.setattr(client, "finish", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        deployed.target.renew()
+    assert done == ["gateway"]

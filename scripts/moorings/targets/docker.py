@@ -258,7 +258,10 @@ class Docker:
         if not self.endpoints().app:
             return []
         found = self._changes()
-        return [f"{name} ({', '.join(found[name])})" for name in COSTLY if name in found]
+        # Nobody waits for one that does not run.
+        running = {one.service for one in self.project.containers() if one.runs}
+        costly = [name for name in COSTLY if name in found and name in running]
+        return [f"{name} ({', '.join(found[name])})" for name in costly]
 
     def renew(self) -> None:
         """Make anew what of the project's other containers is not as it would be made now."""

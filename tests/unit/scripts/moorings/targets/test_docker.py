@@ -139,7 +139,8 @@ def container(service: str, **state: object) -> dict[str, object]:
     release = "v1 - 1a" if service in COLOURS else ""
     labels = {"com.docker.compose.service": service, "moorings.release": release}
     return {"Id": f"{service:0<12}", "State": {"Running": False, "Pid": 0, **state},
-            "RestartCount": 0, "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
+            "Image": "sha256:x", "RestartCount": 0,
+            "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
             "HostConfig": {"Memory": 0, "PortBindings": {}},
             "NetworkSettings": {"Networks": {}, "Ports": {}}}  # fmt: skip
 
@@ -334,3 +335,28 @@ def test_ctrl_c_waits_until_a_part_is_made_anew(
     with pytest.raises(KeyboardInterrupt):
         deployed.target.renew()
     assert done == ["gateway"]
+
+
+@pytest.mark.parametrize(
+    ("state", "asks"),
+    [
+        ({"Running": True}, ["postgres (image x -> postgres:15)"]),
+        ({"Running": True, "Restarting": True}, []),
+        ({"Running": False}, []),
+    ],
+)
+def test_a_part_that_cannot_start_is_made_anew_unasked(
+    deployed: Deployment, client: Client, state: dict[str, bool], asks: list[str]
+) -> None:
+    gateway = container("gateway", Running=True)
+    bound = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "1"}]}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": bound}
+    have(client, gateway, container("postgres", **state))
+    wanted = {"postgres": {"image": "postgres:15"}}
+    client.said["compose"] = Result(0, json.dumps({"services": wanted}))
+    assert isinstance(deployed.target, Docker)
+    assert deployed.target.interrupts() == asks
+    deployed.target.renew()
+    (made,) = [argv for argv in client.argvs if "up" in argv]
+    assert made[-1] == "postgres"
+    assert "--force-recreate" in made

@@ -321,7 +321,7 @@ class Docker:
         if self.context.runner.dry:
             return
         flag, colour = self.project.flags / GREEN, self.project.idle
-        before, unknown = flag.exists(), self.live() is None
+        before = flag.exists()
         try:
             self.gateway.put()
             flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
@@ -332,9 +332,11 @@ class Docker:
         except BaseException:
             flag.touch() if before else flag.unlink(missing_ok=True)
             raise
-        if unknown:
-            # Without its gateway the old colour counts for none, and no deploy retires it.
-            self.retire(release)
+
+    def outlived(self) -> Release | None:
+        """Return what the idle colour is: without its gateway, or restarting, it was not live."""
+        found = None if self.context.runner.dry else self.project.find(self.project.idle)
+        return None if found is None else found.release or Release(found.image, "")
 
     def retire(self, release: Release) -> None:
         """Stop the colour that clients do not reach, once it has answered what was sent to it."""

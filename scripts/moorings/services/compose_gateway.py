@@ -184,7 +184,8 @@ class ComposeGateway:
         if found is None or not found.runs:
             return True
         said = self.project.engine.ask("exec", found.id, "cat", "/proc/net/tcp")
-        return not any(map(_waits, said.output.splitlines()))
+        # One that was not answered is asked again.
+        return said.status == 0 and not any(map(_waits, said.output.splitlines()))
 
 
 def _waits(line: str) -> bool:

@@ -170,3 +170,11 @@ def test_files_that_were_not_taken_in_are_told_to_it_the_next_time(
     (checkout / "app.conf").write_text("old")
     made.put()
     assert reloads(client) == before + 1
+
+
+def test_a_question_that_fails_does_not_say_that_nobody_waits(checkout: Path) -> None:
+    client = Serving()
+    made = gateway(client, checkout)
+    assert made.quiet("gateway")
+    client.said["exec"] = Result(1, "Error response from daemon: cannot exec")
+    assert not made.quiet("gateway")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moorings import addresses, gateway_files, guarded, ports, probe, ui
-from moorings.errors import NotReadyError
+from moorings.errors import MoorError, NotReadyError
 from moorings.gateway_files import Behind
 from moorings.live import MARGIN
 from moorings.services import containers
@@ -160,7 +160,12 @@ class ComposeGateway:
         return Endpoints(addresses.url(found.published(OUTER)), inner, closed)
 
     def maintain(self, on: bool) -> None:
-        """Let it answer for the app, or no longer."""
+        """Let it answer for the app, or no longer.
+
+        :raises MoorError: where it does not run: the flag would shut clients out of the next one.
+        """
+        if not self.endpoints().app:
+            raise MoorError("no gateway runs", hint="./moor deploy docker")
         flag = self.project.flags / "maintenance"
         flag.touch() if on else flag.unlink(missing_ok=True)
 

@@ -361,3 +361,18 @@ def test_a_part_that_cannot_start_is_made_anew_unasked(
     (made,) = [argv for argv in client.argvs if "up" in argv]
     assert made[-1] == "postgres"
     assert "--force-recreate" in made
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_there_is_no_maintenance_of_what_is_not_up(
+    made: Deployment, client: Client, on: bool
+) -> None:
+    with pytest.raises(MoorError, match="no gateway runs"):
+        made.maintain(on)
+    # As after `down`, which keeps the folder.
+    have(client)
+    flags = made.layout.home / "compose" / "flags"
+    flags.mkdir(parents=True)
+    with pytest.raises(MoorError, match="no gateway runs"):
+        made.maintain(on)
+    assert not (flags / "maintenance").exists()

@@ -195,15 +195,18 @@ class Docker:
     def accepts(self, release: Release) -> None:
         """Ask the app's READY once, in a container of the release, where its server is the one set.
 
-        :raises MoorError: where it is not: the app's environment would be another server's.
+        :raises MoorError: where it is not.
         """
+        self._require_server(release, f"rollback docker {release.version}")
+        most = self.server.boot_timeout
+        self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
+
+    def _require_server(self, release: Release, words: str) -> None:
+        """See that its server is the one set: the app's environment would be another server's."""
         server = release.version.rpartition("-")[2]
         if server != self.options.server:
             fact = f"its server is {server}, docker.server is {self.options.server}"
-            hint = f"./moor rollback docker {release.version} --server {server}"
-            raise MoorError(fact, hint=hint)
-        most = self.server.boot_timeout
-        self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
+            raise MoorError(fact, hint=f"./moor {words} --server {server}")
 
     def _once(self, release: Release, words: list[str], timeout: float) -> None:
         self.lean()
@@ -357,7 +360,11 @@ class Docker:
         return app.release
 
     def reload(self, release: Release) -> None:
-        """Let the other colour take over with the new settings."""
+        """Let the other colour take over with the new settings.
+
+        :raises MoorError: where its server is not the one set.
+        """
+        self._require_server(release, "reload docker")
         boot = self.server.boot_timeout
         try:
             self.start(release)

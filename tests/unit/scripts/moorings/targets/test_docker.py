@@ -252,6 +252,15 @@ def test_a_release_of_another_server_is_not_started_as_one_of_this(made: Deploym
     assert other.value.hint == "./moor rollback docker v1-1a2b-uwsgi --server uwsgi"
 
 
+def test_a_release_of_another_server_is_not_reloaded_as_one_of_this(
+    deployed: Deployment, client: Client
+) -> None:
+    with pytest.raises(MoorError, match="its server is uwsgi") as other:
+        deployed.target.reload(Release("v1-1a2b-uwsgi", ""))
+    assert other.value.hint == "./moor reload docker --server uwsgi"
+    assert not any("up" in argv for argv in client.argvs)
+
+
 def test_a_stop_leaves_time_for_the_last_spans(deployed: Deployment, client: Client) -> None:
     have(client, container("gateway", Running=True), container("green", Running=True))
     deployed.down()

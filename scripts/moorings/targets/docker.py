@@ -23,7 +23,14 @@ from moorings import (
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
-from moorings.services import app_env, compose_database, compose_drift, compose_shown, containers
+from moorings.services import (
+    app_env,
+    compose_database,
+    compose_drift,
+    compose_needs,
+    compose_shown,
+    containers,
+)
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
@@ -146,10 +153,16 @@ class Docker:
         """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
         needs = self.images.needs()
         if needs[0].there:
-            needs += [self.engine.near(), self._place()]
+            needs += [self.engine.near(), self._place(), *self._named()]
         if needs[0].there and self.project.find("gateway") is None and self.server.port:
             needs.append(addresses.need(addresses.wanted(self.server)))
         return needs
+
+    def _named(self) -> Iterator[Need]:
+        own = self.options
+        return compose_needs.named(
+            self.engine, self.server.host, self.project.layers, own.network, own.data
+        )
 
     def _place(self) -> Need:
         return compose_database.place(self.project, self.options.data)

@@ -385,3 +385,38 @@ def test_there_is_no_maintenance_of_what_is_not_up(
     with pytest.raises(MoorError, match="no gateway runs"):
         made.maintain(on)
     assert not (flags / "maintenance").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fact"),
+    [
+        ("server.host", "localhost", "server.host is localhost"),
+        ("server.host", "::1", ""),
+        ("docker.layers", "pyproject.toml:mine.yaml", f"there is no file {ROOT}/mine.yaml"),
+        ("docker.network", "there", ""),
+        ("docker.network", "gone", "there is no network gone"),
+        ("docker.data", "/", ""),
+        ("docker.data", "deploy", "deploy is no folder"),
+        ("docker.data", "/nowhere", "/nowhere is no folder"),
+        ("docker.data", "/etc/passwd", "/etc/passwd is no folder"),
+    ],
+)
+def test_a_setting_that_names_nothing_is_refused_before_any_work(
+    tmp_path: Path,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    value: str,
+    fact: str,
+) -> None:
+    finish = client.finish
+
+    def finished(command: Command) -> Result:
+        return Result(1, "No such network") if command.argv[-1] == "gone" else finish(command)
+
+    monkeypatch.setattr(client, "finish", finished)
+    flags = FLAGS | {"deployment.state": str(tmp_path / "state"), key: value}
+    opened = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    lacks = [need.what for need in opened.target.needs() if not need.there]
+    assert len(lacks) == bool(fact)
+    assert all(fact in what for what in lacks)

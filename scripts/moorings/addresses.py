@@ -101,7 +101,7 @@ def _obstacle(path: Path) -> str:
     if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         return f"{path.parent} is no folder that a socket can be made in"
     if _is_socket(path):
-        return f"{path} is taken by another process" if _answers(path) else ""
+        return f"{path} is taken by another process" if answers(path) else ""
     return f"{path} is there, and no socket" if os.path.lexists(path) else ""
 
 
@@ -109,7 +109,7 @@ def _is_socket(path: Path) -> bool:
     return os.path.lexists(path) and stat.S_ISSOCK(path.lstat().st_mode)
 
 
-def _answers(path: Path) -> bool:
+def answers(path: Path) -> bool:
     """Tell whether somebody listens; one whose queue is full does too."""
     with socket.socket(socket.AF_UNIX) as asked:
         asked.settimeout(2)
@@ -164,7 +164,7 @@ def forget(address: str, owner: tuple[int, int] | None) -> None:
     :param owner: whose it must be; None: anybody's.
     """
     path = Path(address.removeprefix(UNIX))
-    if not address.startswith(UNIX) or not _is_socket(path) or _answers(path):
+    if not address.startswith(UNIX) or not _is_socket(path) or answers(path):
         return
     with closing(_Folder(path.parent)) as folder:
         found = os.stat(path.name, dir_fd=folder.number, follow_symlinks=False)

@@ -11,7 +11,7 @@ from moorings.errors import MoorError, NeedError, NotReadyError, of_system
 from moorings.history import Change, History
 from moorings.lock import Lock
 from moorings.probe import Clock
-from moorings.target import Leans, Need, Release, Renews, Shared, Target
+from moorings.target import Leans, Need, Outlived, Release, Renews, Shared, Target
 
 #: A new release must live this long, in seconds, before clients reach it.
 ALIVE = 5.0
@@ -281,9 +281,11 @@ def _settle(
     change.took_over = True
     plan.history.served(release, old, back=change.verb == "rollback")
     try:
-        if old is not None:
+        # What was not known to serve may be back by now.
+        gone = target.outlived() if old is None and isinstance(target, Outlived) else old
+        if gone is not None:
             with change.part("drain"):
-                target.retire(old)
+                target.retire(gone)
     except (KeyboardInterrupt, SystemExit):
         ui.warn(f"release {release.version} had taken over; the old one drains by itself")
         raise

@@ -289,6 +289,14 @@ class Leans(Protocol):
 
 
 @runtime_checkable
+class Outlived(Protocol):
+    """What a target has whose old release may come back while another one takes over from none."""
+
+    def outlived(self) -> Release | None:
+        """After a switch, what is still there beside the live release; None: nothing."""
+
+
+@runtime_checkable
 class Shared(Protocol):
     """A target that other machines may change too."""
 

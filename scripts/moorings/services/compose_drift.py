@@ -17,12 +17,15 @@ CHEAP = ("jaeger",)
 
 
 def changes(project: Project) -> dict[str, list[str]]:
-    """Return what has changed of each of them that runs, by its service."""
-    running = {one.service: one for one in project.containers() if one.runs}
-    asked = [name for name in (*COSTLY, *CHEAP) if name in running]
+    """Return what has changed of each of them, by its service.
+
+    Of one that does not run too: `up` would start it again as it was.
+    """
+    made = {one.service: one for one in project.containers()}
+    asked = [name for name in (*COSTLY, *CHEAP) if name in made]
     wanted = project.wanted() if asked else {}
     found = {
-        name: differences(running[name], wanted[name], _id(project, wanted[name]))
+        name: differences(made[name], wanted[name], _id(project, wanted[name]))
         for name in asked if name in wanted
     }  # fmt: skip
     return {name: why for name, why in found.items() if why}

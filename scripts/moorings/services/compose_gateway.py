@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moorings import addresses, gateway_files, guarded, ports, probe, ui
-from moorings.errors import CommandError, NotReadyError
+from moorings.errors import MoorError, NotReadyError
 from moorings.gateway_files import Behind
 from moorings.live import MARGIN
 from moorings.services import containers
@@ -23,6 +23,9 @@ FLAGS = Path("/flags")
 #: Its files in the checkout; in a deployment they are texts by their names.
 FILES = Path("deploy/parts/nginx")
 Files = Mapping[str, str]
+
+#: A line in files that nginx may not have read.
+UNREAD = "\n# To be read anew.\n"
 
 #: What a worker of nginx calls itself; one that ends adds to it.
 WORKER = "nginx: worker process"
@@ -96,17 +99,17 @@ class ComposeGateway:
             (self._folder / name).write_text(text)
 
     def _take_in(self, container: Container, wanted: Files, before: Files) -> None:
-        self.write(wanted)
         engine, same = self.project.engine, ("-p", "/run/gateway", "-c", "/etc/gateway/nginx.conf")
+        test = ("exec", container.id, "nginx", *same, "-e", "stderr", "-t", "-q")
         try:
-            engine.do(
-                "exec", container.id, "nginx", *same, "-e", "stderr", "-t", "-q", timeout=BEYOND
-            )
-        except CommandError:
-            self.write(before)
+            self.write(wanted)
+            engine.do(*test, timeout=BEYOND)
+            with ui.working("Announcing the gateway's other configuration"):
+                self._announced(container)
+        except BaseException:
+            # Which of both nginx has by now is not known: the next one is to differ from this.
+            self.write({**before, "local.conf": before["local.conf"].rstrip() + UNREAD})
             raise
-        with ui.working("Announcing the gateway's other configuration"):
-            self._announced(container)
 
     def _announced(self, container: Container) -> None:
         """Let clients move by themselves before the old worker processes close what is idle."""
@@ -157,7 +160,12 @@ class ComposeGateway:
         return Endpoints(addresses.url(found.published(OUTER)), inner, closed)
 
     def maintain(self, on: bool) -> None:
-        """Let it answer for the app, or no longer."""
+        """Let it answer for the app, or no longer.
+
+        :raises MoorError: where it does not run: the flag would shut clients out of the next one.
+        """
+        if not self.endpoints().app:
+            raise MoorError("no gateway runs", hint="./moor deploy docker")
         flag = self.project.flags / "maintenance"
         flag.touch() if on else flag.unlink(missing_ok=True)
 
@@ -181,7 +189,8 @@ class ComposeGateway:
         if found is None or not found.runs:
             return True
         said = self.project.engine.ask("exec", found.id, "cat", "/proc/net/tcp")
-        return not any(map(_waits, said.output.splitlines()))
+        # One that was not answered is asked again.
+        return said.status == 0 and not any(map(_waits, said.output.splitlines()))
 
 
 def _waits(line: str) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from moorings import machine, masters, packages, probe, ui
+from moorings import addresses, machine, masters, packages, probe, ui
 from moorings.errors import CommandError, MoorError, NeedError, NotReadyError
 from moorings.layout import Layout
 from moorings.logfile import tail
@@ -61,9 +61,14 @@ class Engine:
         return self.layout.engine / "docker.sock"
 
     @property
+    def is_own(self) -> bool:
+        """Whether moor's own engine listens; after a machine's restart its socket is left alone."""
+        return self.socket.exists() and addresses.answers(self.socket)
+
+    @property
     def environment(self) -> dict[str, str]:
         """What each command of the client runs with."""
-        own = not self.env.get("DOCKER_HOST") and self.socket.exists()
+        own = not self.env.get("DOCKER_HOST") and self.is_own
         return {**self.env, "DOCKER_HOST": f"unix://{self.socket}"} if own else dict(self.env)
 
     def ask(
@@ -154,8 +159,14 @@ class Engine:
         gateways = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
         bridge = self.ask("network", "inspect", "bridge", "--format", gateways)
         here = {one.address for found in psutil.net_if_addrs().values() for one in found}
-        addresses = bridge.output.split() if bridge.status == 0 else []
-        return reached(options, addresses, here, self.environment.get("DOCKER_HOST", ""))
+        gates = bridge.output.split() if bridge.status == 0 else []
+        return reached(options, gates, here, self._host())
+
+    def _host(self) -> str:
+        """Return where the client has its engine, be that by DOCKER_HOST or by a context."""
+        said = self.ask("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+        found = said.output.strip() if said.status == 0 else ""
+        return found or self.environment.get("DOCKER_HOST", "")
 
     def _engine(self) -> Need:
         said = self.ask("version", "--format", "{{.Server.Version}}")
@@ -344,7 +355,7 @@ def put_away(engine: Engine) -> str:
 
     :returns: why it was not stopped; empty where it does not run any more.
     """
-    if not engine.socket.exists():
+    if not engine.is_own:
         return ""
     if engine.env.get("DOCKER_HOST"):
         return "DOCKER_HOST names another engine, which moor would ask"
@@ -373,7 +384,7 @@ def restart(engine: Engine) -> None:
 def restartable(engine: Engine) -> bool:
     """Tell whether it is an engine that moor has started, with which nobody works."""
     with _alone(engine) as alone:
-        return alone and engine.socket.exists() and not engine.env.get("DOCKER_HOST")
+        return alone and engine.is_own and not engine.env.get("DOCKER_HOST")
 
 
 @contextmanager

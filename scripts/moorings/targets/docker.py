@@ -10,11 +10,27 @@ from pathlib import Path
 
 import click
 
-from moorings import addresses, deployment, lifecycle, probe, server_lines, service, ui
+from moorings import (
+    addresses,
+    deployment,
+    interrupts,
+    lifecycle,
+    probe,
+    server_lines,
+    service,
+    ui,
+)
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
-from moorings.services import app_env, compose_database, compose_drift, compose_shown, containers
+from moorings.services import (
+    app_env,
+    compose_database,
+    compose_drift,
+    compose_needs,
+    compose_shown,
+    containers,
+)
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
@@ -137,10 +153,16 @@ class Docker:
         """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
         needs = self.images.needs()
         if needs[0].there:
-            needs += [self.engine.near(), self._place()]
+            needs += [self.engine.near(), self._place(), *self._named()]
         if needs[0].there and self.project.find("gateway") is None and self.server.port:
             needs.append(addresses.need(addresses.wanted(self.server)))
         return needs
+
+    def _named(self) -> Iterator[Need]:
+        own = self.options
+        return compose_needs.named(
+            self.engine, self.server.host, self.project.layers, own.network, own.data
+        )
 
     def _place(self) -> Need:
         return compose_database.place(self.project, self.options.data)
@@ -186,24 +208,39 @@ class Docker:
     def accepts(self, release: Release) -> None:
         """Ask the app's READY once, in a container of the release, where its server is the one set.
 
-        :raises MoorError: where it is not: the app's environment would be another server's.
+        :raises MoorError: where it is not.
         """
+        self._require_server(release, f"rollback docker {release.version}")
+        most = self.server.boot_timeout
+        self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
+
+    def _require_server(self, release: Release, words: str) -> None:
+        """See that its server is the one set: the app's environment would be another server's."""
         server = release.version.rpartition("-")[2]
         if server != self.options.server:
             fact = f"its server is {server}, docker.server is {self.options.server}"
-            hint = f"./moor rollback docker {release.version} --server {server}"
-            raise MoorError(fact, hint=hint)
-        most = self.server.boot_timeout
-        self._once(release, ["python3", "-m", "runtime.ready", str(most)], most + 60)
+            raise MoorError(fact, hint=f"./moor {words} --server {server}")
 
     def _once(self, release: Release, words: list[str], timeout: float) -> None:
         self.lean()
         image = self.images.name(release.version)
         self.project.give("migration", self.inside(release), image)
-        self.project.do(
-            "run", "--rm", "--no-deps", "-T", "migration", *words,
-            timeout=timeout, **self.project.variables("migration"),
-        )  # fmt: skip
+        try:
+            self.project.do(
+                "run", "--rm", "--no-deps", "-T", "migration", *words,
+                timeout=timeout, **self.project.variables("migration"),
+            )  # fmt: skip
+        except BaseException:
+            self._stop_migration()
+            raise
+
+    def _stop_migration(self) -> None:
+        """Remove its container, which runs on where its client is killed: by Ctrl-C, or as late."""
+        try:
+            self.project.remove("migration")
+        except MoorError as late:
+            # It hides nothing of why.
+            ui.warn(f"what was run once may run on: {late.fact}")
 
     def lean(self) -> None:
         """Start what the app leans on, unless it runs."""
@@ -237,7 +274,10 @@ class Docker:
         if not self.endpoints().app:
             return []
         found = self._changes()
-        return [f"{name} ({', '.join(found[name])})" for name in COSTLY if name in found]
+        # Nobody waits for one that does not run.
+        running = {one.service for one in self.project.containers() if one.runs}
+        costly = [name for name in COSTLY if name in found and name in running]
+        return [f"{name} ({', '.join(found[name])})" for name in costly]
 
     def renew(self) -> None:
         """Make anew what of the project's other containers is not as it would be made now."""
@@ -245,7 +285,9 @@ class Docker:
         if changes:
             self._prepared()
         for name, why in changes.items():
-            with ui.working(f"Making {name} anew: {', '.join(why)}"):
+            title = f"Making {name} anew (Ctrl-C waits for it): {', '.join(why)}"
+            # Compose that is killed has stopped the old one, and starts no other.
+            with ui.working(title), interrupts.held():
                 argv = ("up", "--detach", "--no-deps", "--no-build", "--force-recreate", "--wait")
                 self.project.do(*argv, name)
             ui.good(f"made {name} anew: {', '.join(why)}")
@@ -295,7 +337,7 @@ class Docker:
         if self.context.runner.dry:
             return
         flag, colour = self.project.flags / GREEN, self.project.idle
-        before, unknown = flag.exists(), self.live() is None
+        before = flag.exists()
         try:
             self.gateway.put()
             flag.touch() if colour == GREEN else flag.unlink(missing_ok=True)
@@ -306,9 +348,11 @@ class Docker:
         except BaseException:
             flag.touch() if before else flag.unlink(missing_ok=True)
             raise
-        if unknown:
-            # Without its gateway the old colour counts for none, and no deploy retires it.
-            self.retire(release)
+
+    def outlived(self) -> Release | None:
+        """Return what the idle colour is: without its gateway, or restarting, it was not live."""
+        found = None if self.context.runner.dry else self.project.find(self.project.idle)
+        return None if found is None else found.release or Release(found.image, "")
 
     def retire(self, release: Release) -> None:
         """Stop the colour that clients do not reach, once it has answered what was sent to it."""
@@ -329,7 +373,11 @@ class Docker:
         return app.release
 
     def reload(self, release: Release) -> None:
-        """Let the other colour take over with the new settings."""
+        """Let the other colour take over with the new settings.
+
+        :raises MoorError: where its server is not the one set.
+        """
+        self._require_server(release, "reload docker")
         boot = self.server.boot_timeout
         try:
             self.start(release)
@@ -346,7 +394,7 @@ class Docker:
     def beside(self) -> list[str]:
         """Return the parts that run beside the app, or are started again and again."""
         found = [one.service for one in self.project.containers() if one.goes_on]
-        return sorted(set(found) - {*COLOURS, "migration"})
+        return sorted(set(found) - set(COLOURS))
 
     def strays(self) -> list[str]:
         """Return none: the engine itself knows all that runs."""

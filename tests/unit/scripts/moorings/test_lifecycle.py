@@ -36,6 +36,7 @@ class Recorder:
         self.doing: list[str] = []
         self.other: LockedError | None = None
         self.parts: tuple[str, ...] = ()
+        self.back: Release | None = None
 
     def __getattr__(self, primitive: str) -> Callable[..., None]:
         def call(*arguments: object) -> None:
@@ -66,6 +67,9 @@ class Recorder:
 
     def beside(self) -> tuple[str, ...]:
         return self.parts
+
+    def outlived(self) -> Release | None:
+        return self.back
 
     def held(self, doing: str) -> AbstractContextManager[None]:
         self.doing.append(doing)
@@ -102,6 +106,25 @@ def test_a_good_release_takes_over_in_order(tmp_path: Path) -> None:
         "switch new",
         "retire old",
     ]
+
+
+@pytest.mark.parametrize("back", [OLD, None])
+def test_what_was_not_known_to_serve_and_is_back_is_retired_too(
+    tmp_path: Path, back: Release | None
+) -> None:
+    target = Recorder(live=None)
+    target.back = back
+    assert lifecycle.deploy(target, NEW, plan(tmp_path)) is not None
+    assert target.calls[4:] == ["switch new", *(["retire old"] if back else [])]
+
+
+def test_what_goes_wrong_as_it_is_retired_fails_no_release(tmp_path: Path) -> None:
+    target, made = Recorder(live=None, fails="retire"), plan(tmp_path)
+    target.back = OLD
+    with pytest.raises(BuildError):
+        lifecycle.deploy(target, NEW, made)
+    assert target.live() == NEW
+    assert states(made)[0] == ("new", False)
 
 
 def test_another_configuration_of_the_same_version_retires_the_old_one(tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ def test_what_compose_leaves_to_the_image_is_no_difference() -> None:
     assert differences(IS, plain) == []
 
 
+def test_of_one_that_is_stopped_the_settings_say_where_it_is_published() -> None:
+    bound = IS.raw["NetworkSettings"]["Ports"]
+    settings = {"Memory": 512, "PortBindings": bound}
+    stopped = Container({**IS.raw, "HostConfig": settings, "NetworkSettings": {"Ports": {}}})
+    assert differences(stopped, WANTED) == []
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -1,6 +1,7 @@
 """What the gateway of a Compose project is told, and who waits behind it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,39 @@ def test_files_that_nginx_refuses_are_those_of_before_again(checkout: Path) -> N
         made.put()
     assert made.project.gateway.with_name("app.conf").read_text() == "old"
     assert reloads(client) == 0
+
+
+@pytest.mark.parametrize("word", ["top", "kill"])
+def test_files_that_were_not_taken_in_are_told_to_it_the_next_time(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    client = Serving()
+    made = replace(gateway(client, checkout), server=Server(keep_alive=0))
+    (checkout / "app.conf").write_text("new")
+    finish = client.finish
+
+    def stopped(command: Command) -> Result:
+        said = finish(command)
+        if command.argv[1] == word:
+            raise KeyboardInterrupt
+        return said
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "finish", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            made.put()
+    has = made.project.gateway.with_name("app.conf")
+    assert has.read_text() == "old"
+    before = reloads(client)
+    # Also where the change itself was taken back, as nginx may have it by now.
+    (checkout / "app.conf").write_text("old")
+    made.put()
+    assert reloads(client) == before + 1
+
+
+def test_a_question_that_fails_does_not_say_that_nobody_waits(checkout: Path) -> None:
+    client = Serving()
+    made = gateway(client, checkout)
+    assert made.quiet("gateway")
+    client.said["exec"] = Result(1, "Error response from daemon: cannot exec")
+    assert not made.quiet("gateway")

@@ -1,12 +1,17 @@
 """What is said of an engine that cannot be used, and where its plug-ins come from."""
 
 import shutil
+import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.unit.scripts.moorings.conftest import RecordingRunner
 
+from moorings.layout import Layout
+from moorings.runner import Command, Result
 from moorings.services import engine
 
 
@@ -138,3 +143,36 @@ def test_containers_of_the_engine_must_be_reached_from_here(
 
 def test_who_may_not_use_the_socket_is_not_sent_to_an_engine_that_cannot_be_used() -> None:
     assert "rootless" not in engine.refused("permission denied")[2]
+
+
+class Elsewhere(RecordingRunner):
+    """A client whose context is of another host, with the same bridge as here."""
+
+    def finish(self, command: Command) -> Result:
+        said = {"context": "ssh://me@10.0.0.9\n", "network": "127.0.0.1\n"}
+        return Result(0, said.get(command.argv[1], ""))
+
+
+def test_an_engine_of_another_host_is_known_by_the_context_of_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docker").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    need = engine.Engine(Elsewhere(), Layout(tmp_path, tmp_path, "x"), {}).near()
+    assert not need.there
+    assert need.what.endswith("it is at ssh://me@10.0.0.9")
+
+
+def test_the_socket_that_an_engine_has_left_hides_no_other() -> None:
+    # The path of a socket is short.
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as listening:
+        found = engine.Engine(RecordingRunner(), Layout(Path(name), Path(name), "x"), {})
+        found.socket.parent.mkdir(parents=True)
+        listening.bind(str(found.socket))
+        listening.listen()
+        assert found.environment == {"DOCKER_HOST": f"unix://{found.socket}"}
+        listening.close()
+        assert found.socket.exists()
+        assert found.environment == {}
+        assert engine.put_away(found) == ""
+        assert not engine.restartable(found)

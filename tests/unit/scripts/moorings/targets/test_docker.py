@@ -1,6 +1,8 @@
 """The target of containers, on a client of the engine that only records."""
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,10 +13,10 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings import deployment, report
 from moorings.deployment import Deployment
-from moorings.errors import MoorError, NeedError
+from moorings.errors import CommandError, MoorError, NeedError
 from moorings.runner import Command, Result
 from moorings.services.compose import COLOURS
-from moorings.target import Leans, Release
+from moorings.target import Leans, Outlived, Release
 from moorings.targets.docker import PULL, Docker
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -137,7 +139,8 @@ def container(service: str, **state: object) -> dict[str, object]:
     release = "v1 - 1a" if service in COLOURS else ""
     labels = {"com.docker.compose.service": service, "moorings.release": release}
     return {"Id": f"{service:0<12}", "State": {"Running": False, "Pid": 0, **state},
-            "RestartCount": 0, "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
+            "Image": "sha256:x", "RestartCount": 0,
+            "Config": {"Labels": labels, "Image": "x", "Cmd": [], "Env": []},
             "HostConfig": {"Memory": 0, "PortBindings": {}},
             "NetworkSettings": {"Networks": {}, "Ports": {}}}  # fmt: skip
 
@@ -190,24 +193,25 @@ def port() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("runs", [True, False])
-def test_an_old_colour_without_its_gateway_does_not_run_on(
-    deployed: Deployment, client: Client, port: str, runs: bool
+def test_an_old_colour_that_was_not_live_at_first_is_left_to_the_deploy(
+    deployed: Deployment, client: Client, port: str
 ) -> None:
-    gateway = container("gateway", Running=runs)
+    gateway = container("gateway", Running=False)
     gateway["NetworkSettings"] = {
         "Networks": {},
         "Ports": {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]},
     }
-    old = container("green", Running=True)
-    have(client, gateway, old, container("blue", Running=True))
+    have(client, gateway, container("green", Running=True), container("blue", Running=True))
     assert isinstance(deployed.target, Docker)
+    assert isinstance(deployed.target, Outlived)
     deployed.target.gateway.prepare()
+    assert deployed.target.live() is None
     deployed.target.switch(Release("v2", ""))
-    stopped = [argv for argv in client.argvs if argv[1] in ("stop", "rm")]
-    # Where the gateway runs, the deploy itself retires what it had found.
-    assert [argv[1] for argv in stopped] == ([] if runs else ["stop", "rm"])
-    assert all(argv[-1] == str(old["Id"])[:12] for argv in stopped)
+    # A stop that fails in the switch would undo what clients are on.
+    assert not [argv for argv in client.argvs if argv[1] in ("stop", "rm")]
+    assert deployed.target.outlived() == Release("v1", "", "1a")
+    have(client, gateway, container("blue", Running=True))
+    assert deployed.target.outlived() is None
 
 
 def test_a_release_takes_over_while_clients_are_told_of_maintenance(
@@ -248,6 +252,15 @@ def test_a_release_of_another_server_is_not_started_as_one_of_this(made: Deploym
     assert other.value.hint == "./moor rollback docker v1-1a2b-uwsgi --server uwsgi"
 
 
+def test_a_release_of_another_server_is_not_reloaded_as_one_of_this(
+    deployed: Deployment, client: Client
+) -> None:
+    with pytest.raises(MoorError, match="its server is uwsgi") as other:
+        deployed.target.reload(Release("v1-1a2b-uwsgi", ""))
+    assert other.value.hint == "./moor reload docker --server uwsgi"
+    assert not any("up" in argv for argv in client.argvs)
+
+
 def test_a_stop_leaves_time_for_the_last_spans(deployed: Deployment, client: Client) -> None:
     have(client, container("gateway", Running=True), container("green", Running=True))
     deployed.down()
@@ -276,3 +289,134 @@ def test_a_printed_build_can_be_repeated_by_hand(made: Deployment, client: Clien
     own = made.layout.home / "lent"
     assert sum(Path(file).parent == own for file in lent) == 3
     assert own.stat().st_mode & 0o777 == 0o700
+
+
+def breaks(client: Client, monkeypatch: pytest.MonkeyPatch, word: str, by: BaseException) -> None:
+    """Let a command with this word end so."""
+    finish = client.finish
+
+    def broken(command: Command) -> Result:
+        said = finish(command)
+        if word in command.argv:
+            raise by
+        return said
+
+    monkeypatch.setattr(client, "finish", broken)
+
+
+@pytest.mark.parametrize("by", [KeyboardInterrupt(), CommandError("did not end within 600 s")])
+def test_a_migration_whose_client_is_killed_does_not_run_on(
+    made: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch, by: BaseException
+) -> None:
+    have(client, container("migration", Running=True))
+    breaks(client, monkeypatch, "run", by)
+    with pytest.raises(type(by)):
+        made.target.migrate(Release("v1", ""), "migrate it")
+    assert client.argvs[-1] == ["docker", "rm", "--force", "migration000"]
+
+
+def test_a_migration_that_cannot_be_removed_is_told(
+    made: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    have(client, container("migration", Running=True))
+    breaks(client, monkeypatch, "run", CommandError("no such table"))
+    breaks(client, monkeypatch, "rm", CommandError("it hangs"))
+    with pytest.raises(CommandError, match="no such table"):
+        made.target.migrate(Release("v1", ""), "migrate it")
+    assert isinstance(made.target, Leans)
+    assert made.target.beside() == ["migration"]
+
+
+def test_ctrl_c_waits_until_a_part_is_made_anew(
+    deployed: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(deployed.target, Docker)
+    changed = {"gateway": ["image a -> b"], "jaeger": ["memory"]}
+    monkeypatch.setattr(deployed.target, "_changes", lambda: changed)
+    finish, done = client.finish, []
+
+    def pressed(command: Command) -> Result:
+        if "up" in command.argv:
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append(command.argv[-1])
+        return finish(command)
+
+    monkeypatch.setattr(client, "finish", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        deployed.target.renew()
+    assert done == ["gateway"]
+
+
+@pytest.mark.parametrize(
+    ("state", "asks"),
+    [
+        ({"Running": True}, ["postgres (image x -> postgres:15)"]),
+        ({"Running": True, "Restarting": True}, []),
+        ({"Running": False}, []),
+    ],
+)
+def test_a_part_that_cannot_start_is_made_anew_unasked(
+    deployed: Deployment, client: Client, state: dict[str, bool], asks: list[str]
+) -> None:
+    gateway = container("gateway", Running=True)
+    bound = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "1"}]}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": bound}
+    have(client, gateway, container("postgres", **state))
+    wanted = {"postgres": {"image": "postgres:15"}}
+    client.said["compose"] = Result(0, json.dumps({"services": wanted}))
+    assert isinstance(deployed.target, Docker)
+    assert deployed.target.interrupts() == asks
+    deployed.target.renew()
+    (made,) = [argv for argv in client.argvs if "up" in argv]
+    assert made[-1] == "postgres"
+    assert "--force-recreate" in made
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_there_is_no_maintenance_of_what_is_not_up(
+    made: Deployment, client: Client, on: bool
+) -> None:
+    with pytest.raises(MoorError, match="no gateway runs"):
+        made.maintain(on)
+    # As after `down`, which keeps the folder.
+    have(client)
+    flags = made.layout.home / "compose" / "flags"
+    flags.mkdir(parents=True)
+    with pytest.raises(MoorError, match="no gateway runs"):
+        made.maintain(on)
+    assert not (flags / "maintenance").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fact"),
+    [
+        ("server.host", "localhost", "server.host is localhost"),
+        ("server.host", "::1", ""),
+        ("docker.layers", "pyproject.toml:mine.yaml", f"there is no file {ROOT}/mine.yaml"),
+        ("docker.network", "there", ""),
+        ("docker.network", "gone", "there is no network gone"),
+        ("docker.data", "/", ""),
+        ("docker.data", "deploy", "deploy is no folder"),
+        ("docker.data", "/nowhere", "/nowhere is no folder"),
+        ("docker.data", "/etc/passwd", "/etc/passwd is no folder"),
+    ],
+)
+def test_a_setting_that_names_nothing_is_refused_before_any_work(
+    tmp_path: Path,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    value: str,
+    fact: str,
+) -> None:
+    finish = client.finish
+
+    def finished(command: Command) -> Result:
+        return Result(1, "No such network") if command.argv[-1] == "gone" else finish(command)
+
+    monkeypatch.setattr(client, "finish", finished)
+    flags = FLAGS | {"deployment.state": str(tmp_path / "state"), key: value}
+    opened = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    lacks = [need.what for need in opened.target.needs() if not need.there]
+    assert len(lacks) == bool(fact)
+    assert all(fact in what for what in lacks)

@@ -279,9 +279,8 @@ def test_it_is_undone_before_the_engine_that_it_runs_in(
 ) -> None:
     layout = Layout(ROOT, tmp_path, "shop")
     machine.remember(tmp_path, Item("Docker engine", "own", ["stop"]))
-    layout.engine.mkdir()
     engine = Engine(Machine(), layout, {"KUBECONFIG": "/home/config"})
-    engine.socket.touch()
+    monkeypatch.setattr(Engine, "is_own", True)
     Kind(engine).use()
     first, second = machine.items(tmp_path)
     assert first.undo == [

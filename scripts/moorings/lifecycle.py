@@ -287,7 +287,7 @@ def _settle(
             with change.part("drain"):
                 target.retire(gone)
     except (KeyboardInterrupt, SystemExit):
-        ui.warn(f"release {release.version} had taken over; the old one drains by itself")
+        ui.warn(f"release {release.version} had taken over; the old one gets no new requests")
         raise
     if not plan.history.dry:
         for version in target.built() - plan.history.versions() - {release.version}:

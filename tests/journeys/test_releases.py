@@ -136,7 +136,7 @@ def test_ctrl_c_at_any_point_leaves_the_old_release(operator: Operator, checkout
 
     status, output = stopped_at(operator, "Announcing the drain")
     assert status == 130
-    assert "had taken over; the old one drains by itself" in output
+    assert "had taken over; the old one gets no new requests" in output
     assert serving(operator) != first
 
 

@@ -34,7 +34,7 @@ from moorings.services import (
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
-from moorings.services.compose import COLOURS, FILES, GREEN, START, Project
+from moorings.services.compose import BEYOND, COLOURS, FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
 from moorings.services.compose_gateway import ComposeGateway
@@ -381,7 +381,8 @@ class Docker:
         boot = self.server.boot_timeout
         try:
             self.start(release)
-            probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
+            if not self.context.runner.dry:
+                probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
         finally:
             self.retire(release)
@@ -436,8 +437,9 @@ class Docker:
             self.project.prepare()
             more = ["--volumes"] if volumes else []
             self.project.do("--profile", GREEN, "down", "--remove-orphans", *more, timeout=180)
-        for flag in (GREEN, "maintenance", "drain"):
-            (self.project.flags / flag).unlink(missing_ok=True)
+        if self.project.flags.exists():
+            flags = [str(self.project.flags / name) for name in (GREEN, "maintenance", "drain")]
+            self.context.runner.run(["rm", "-f", *flags], timeout=BEYOND)
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
             self.context.runner.remove(folder)

@@ -14,7 +14,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 from moorings import deployment, report
 from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError, NeedError
-from moorings.runner import Command, Result
+from moorings.runner import Command, DryRunner, Result
 from moorings.services.compose import COLOURS
 from moorings.target import Leans, Outlived, Release
 from moorings.targets.docker import PULL, Docker
@@ -420,3 +420,51 @@ def test_a_setting_that_names_nothing_is_refused_before_any_work(
     lacks = [need.what for need in opened.target.needs() if not need.there]
     assert len(lacks) == bool(fact)
     assert all(fact in what for what in lacks)
+
+
+#: A client that writes down what it is told, and knows all containers of a deployment.
+DOCKER = """#!/bin/sh
+printf '%s\\n' "$*" >> "${0%/*}/told"
+case "$1 $2" in
+  ps*) echo 1 2 ;;
+  inspect*) cat "${0%/*}/containers" ;;
+  version*) echo 20.10.24 ;;
+  image\\ ls) echo v1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def dry(deployed: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """The same in a dry run, with a client whose answers are those of an engine."""
+    folder = tmp_path / "bin"
+    (folder / "docker").write_text(DOCKER)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    found = [container(name, Running=True) for name in ("gateway", "green")]
+    text = json.dumps(found).replace("v1 - 1a", "v1-gunicorn - 1a")
+    (folder / "containers").write_text(text)
+    flags = FLAGS | {"deployment.state": str(deployed.layout.state), "server.boot_timeout": 1}
+    return deployment.open(ROOT, {}, flags, "docker", DryRunner(), looks_only=True)
+
+
+def changed(tmp_path: Path) -> list[str]:
+    """Return what the client was told to change."""
+    told = (tmp_path / "bin" / "told").read_text().splitlines()
+    asked = ("ps", "inspect", "version", "image ls", "info", "network inspect", "buildx", "compose")
+    return [line for line in told if not line.startswith(asked)]
+
+
+def test_a_dry_run_of_down_only_prints(
+    dry: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry.down(volumes=True)
+    assert (dry.layout.home / "compose" / "flags" / "green").exists()
+    assert changed(tmp_path) == []
+    said = " ".join(capsys.readouterr().out.split())
+    assert "docker image rm moorings/mine:v1" in said
+    assert "compose/flags/green" in said
+
+
+def test_a_dry_run_of_reload_asks_nobody(dry: Deployment, tmp_path: Path) -> None:
+    dry.reload()
+    assert changed(tmp_path) == []

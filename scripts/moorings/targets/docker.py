@@ -10,16 +10,7 @@ from pathlib import Path
 
 import click
 
-from moorings import (
-    addresses,
-    deployment,
-    interrupts,
-    lifecycle,
-    probe,
-    server_lines,
-    service,
-    ui,
-)
+from moorings import deployment, interrupts, lifecycle, probe, server_lines, service, ui
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
@@ -153,9 +144,7 @@ class Docker:
         """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
         needs = self.images.needs()
         if needs[0].there:
-            needs += [self.engine.near(), self._place(), *self._named()]
-        if needs[0].there and self.project.find("gateway") is None and self.server.port:
-            needs.append(addresses.need(addresses.wanted(self.server)))
+            needs += [self.engine.near(), self._place(), *self._named(), *self.gateway.needs()]
         return needs
 
     def _named(self) -> Iterator[Need]:

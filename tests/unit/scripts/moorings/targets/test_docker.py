@@ -229,6 +229,40 @@ def test_a_release_takes_over_while_clients_are_told_of_maintenance(
     deployed.target.switch(Release("v2", ""))
 
 
+@pytest.mark.parametrize(
+    ("runs", "at", "free"),
+    [
+        (True, "the same", True),
+        (True, "1", False),
+        (False, "the same", False),
+    ],
+)
+def test_an_address_that_another_holds_is_told_while_the_gateway_still_serves(
+    deployed: Deployment, client: Client, port: str, runs: bool, at: str, free: bool
+) -> None:
+    gateway = container("gateway", Running=runs)
+    bound = {"HostIp": "127.0.0.1", "HostPort": port if at == "the same" else at}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": {"8080/tcp": [bound]}}
+    have(client, gateway)
+    flags = FLAGS | {"deployment.state": str(deployed.layout.state), "server.port": port}
+    made = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    refused = [need.what for need in made.target.needs() if not need.there]
+    assert [f"port {port} on 127.0.0.1 is taken" in what for what in refused] == [True] * (not free)
+
+
+def test_its_own_port_at_one_address_is_not_in_the_way_of_all(
+    deployed: Deployment, client: Client, port: str
+) -> None:
+    gateway = container("gateway", Running=True)
+    bound = {"HostIp": "127.0.0.1", "HostPort": port}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": {"8080/tcp": [bound]}}
+    have(client, gateway)
+    own = {"deployment.state": str(deployed.layout.state), "server.port": port}
+    flags = FLAGS | own | {"server.host": "0.0.0.0"}
+    made = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    assert all(need.there for need in made.target.needs())
+
+
 def test_an_engine_elsewhere_is_refused_before_any_work(made: Deployment, client: Client) -> None:
     client.said["info"] = Result(0, "[name=seccomp,profile=default name=rootless]\n")
     refused = [need for need in made.target.needs() if not need.there]

@@ -212,11 +212,12 @@ class Docker:
 
     def _once(self, release: Release, words: list[str], timeout: float) -> None:
         self.lean()
-        image = self.images.name(release.version)
-        self.project.give("migration", self.inside(release), image)
+        image, own = self.images.name(release.version), self.inside(release)
+        self.project.give("migration", own, image)
+        env = [f"--env={name}={value}" for name, value in app_env.of_migration(own).items()]
         try:
             self.project.do(
-                "run", "--rm", "--no-deps", "-T", "migration", *words,
+                "run", "--rm", "--no-deps", "-T", *env, "migration", *words,
                 timeout=timeout, **self.project.variables("migration"),
             )  # fmt: skip
         except BaseException:

@@ -169,6 +169,19 @@ def test_an_image_that_the_operator_names_is_taken(
     assert "POSTGRES_IMAGE='postgres:16.4'\n" in file.read_text()
 
 
+def test_a_database_of_the_settings_is_that_of_the_migration_too(
+    made: Deployment, client: Client
+) -> None:
+    flags = FLAGS | {"deployment.state": str(made.layout.state)}
+    flags |= {"app.database_url": "postgresql://u@h/n"}
+    told = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    told.target.migrate(told.release(), "python3 -m store.migrate")
+    words = ["-T", "--env=DATABASE_URL_FILE=", "migration", "python3", "-m", "store.migrate"]
+    assert client.argvs[-1][-6:] == words
+    made.target.migrate(made.release(), "python3 -m store.migrate")
+    assert client.argvs[-1][-5:-2] == ["-T", "migration", "python3"]
+
+
 class Version(BaseHTTPRequestHandler):
     """What clients are answered once a release serves."""
 

@@ -25,7 +25,7 @@ from moorings.services import (
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
-from moorings.services.compose import BEYOND, COLOURS, FILES, GREEN, START, Project
+from moorings.services.compose import COLOURS, FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
 from moorings.services.compose_gateway import ComposeGateway
@@ -423,20 +423,29 @@ class Docker:
                 left = max(LAST, until - time.monotonic())
                 for colour in (self.project.live, self.project.idle):
                     self.project.stop(colour, left)
+        if volumes and self.spared():
+            ui.say(f"PostgreSQL's data stay in {self._folder}, and {self.spared()} has their "
+                   "passwords: remove both, or none")  # fmt: skip
         if found or volumes:
             self.project.prepare()
             more = ["--volumes"] if volumes else []
             self.project.do("--profile", GREEN, "down", "--remove-orphans", *more, timeout=180)
-        if self.project.flags.exists():
-            flags = [str(self.project.flags / name) for name in (GREEN, "maintenance", "drain")]
-            self.context.runner.run(["rm", "-f", *flags], timeout=BEYOND)
+        for flag in (GREEN, "maintenance", "drain"):
+            self.context.runner.remove(self.project.flags / flag)
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
             self.context.runner.remove(folder)
         for version in self.images.built():
             self.images.remove(version)
-        if volumes:
-            self.context.runner.remove(self.project.home)
+
+    def spared(self) -> Path | None:
+        """Return the folder of the passwords of data that no volume of the engine takes along."""
+        secrets = self.project.home / "secrets"
+        return secrets if self._folder and secrets.exists() else None
+
+    @property
+    def _folder(self) -> str:
+        return compose_database.folder(self.project) or self.options.data
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""

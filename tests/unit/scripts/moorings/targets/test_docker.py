@@ -469,6 +469,34 @@ def test_a_setting_that_names_nothing_is_refused_before_any_work(
     assert all(fact in what for what in lacks)
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_passwords_of_data_that_stay_are_kept(
+    deployed: Deployment, client: Client, capsys: pytest.CaptureFixture[str], told: bool
+) -> None:
+    secrets = deployed.layout.home / "compose" / "secrets"
+    secrets.mkdir()
+    (secrets / "owner_password").touch()
+    (secrets.parent / "blue.env").touch()
+    # Either the engine knows where the data are, or the settings alone.
+    flags = FLAGS | {"deployment.state": str(deployed.layout.state)}
+    if told:
+        flags |= {"docker.data": "/srv/orders"}
+    else:
+        client.said["volume"] = Result(0, '{"device": "/srv/orders"}\n')
+    deployment.open(ROOT, {}, flags, "docker", client, looks_only=True).down(volumes=True)
+    assert [one for one in deployed.layout.home.rglob("*") if one.is_file()] == [
+        secrets / "owner_password"
+    ]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "data stay in /srv/orders" in said
+
+
+def test_without_such_data_nothing_is_kept(deployed: Deployment) -> None:
+    (deployed.layout.home / "compose" / "secrets").mkdir()
+    deployed.down(volumes=True)
+    assert not deployed.layout.home.exists()
+
+
 #: A client that writes down what it is told, and knows all containers of a deployment.
 DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >> "${0%/*}/told"
@@ -477,6 +505,7 @@ case "$1 $2" in
   inspect*) cat "${0%/*}/containers" ;;
   version*) echo 20.10.24 ;;
   image\\ ls) echo v1 ;;
+  volume*) exit 1 ;;
 esac
 """
 
@@ -497,7 +526,7 @@ def dry(deployed: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def changed(tmp_path: Path) -> list[str]:
     """Return what the client was told to change."""
     told = (tmp_path / "bin" / "told").read_text().splitlines()
-    asked = ("ps", "inspect", "version", "image ls", "info", "network inspect", "buildx", "compose")
+    asked = ("ps", "inspect", "version", "image ls", "volume inspect")
     return [line for line in told if not line.startswith(asked)]
 
 

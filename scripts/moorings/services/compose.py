@@ -224,5 +224,7 @@ def _lines(variables: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    # In single quotes Compose takes every sign as it is.
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # In single quotes Compose leaves a doubled backslash doubled: none could be before a quote.
+    for sign in ("\\", '"', "$"):
+        value = value.replace(sign, f"\\{sign}")
+    return f'"{value}"'

@@ -1,5 +1,9 @@
 """What an app's environment says arrives in its container as it is; what the engine says, here."""
 
+import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,12 +11,45 @@ import pytest
 from moorings.errors import MoorError
 from moorings.layout import Layout
 from moorings.runner import LocalRunner
-from moorings.services.compose import Project, _quoted
+from moorings.services.compose import Project, _lines
 from moorings.services.engine import Engine
 
+#: Signs that mean something to a shell, to Compose, or at the end of a line.
+VALUES = {
+    "BACKSLASHES": "C:\\new\\table\\\\",
+    "QUOTES": """it's "quoted" \\' \\" `so`""",
+    "VARIABLES": "$a ${b} $$ \\$c",
+    "LINES": "one\ntwo\r\n# three\nFOUR=4\\\n",
+    "SPACES": " a # b\t",
+    "EMPTY": "",
+}
 
-def test_no_sign_of_a_value_is_read_as_a_variable() -> None:
-    assert _quoted("a$b'c\\") == "'a$b\\'c\\\\'"
+#: The client itself, which needs no engine to read its files.
+COMPOSE = ["docker", "compose"]
+OFFLINE = {**os.environ, "DOCKER_HOST": "unix:///nonexistent"}
+
+
+def installed() -> bool:
+    argv = [*COMPOSE, "version"]
+    return bool(shutil.which("docker")) and not subprocess.run(argv, capture_output=True).returncode
+
+
+def test_signs_of_a_value_are_escaped() -> None:
+    assert _lines({"A": "a$b'c\\\""}) == 'A="a\\$b\'c\\\\\\""\n'
+
+
+@pytest.mark.skipif(not installed(), reason="needs docker with its plug-in compose")
+def test_compose_reads_every_value_as_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "app.env").write_bytes(_lines(VALUES).encode())
+    labels = {name: f"${{{name}}}" for name in VALUES}
+    app = {"image": "x", "env_file": ["app.env"], "labels": labels}
+    (tmp_path / "compose.yaml").write_text(json.dumps({"services": {"app": app}}))
+    argv = [*COMPOSE, "--env-file", "app.env", "config", "--format", "json"]
+    said = subprocess.check_output(argv, cwd=tmp_path, env=OFFLINE)
+    found = json.loads(said)["services"]["app"]
+    for read in (found["environment"], found["labels"]):
+        # What it prints is a file of Compose once more.
+        assert {name: text.replace("$$", "$") for name, text in read.items()} == VALUES
 
 
 #: A client that warns, and knows two containers of which one goes while it is asked.

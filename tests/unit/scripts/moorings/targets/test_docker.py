@@ -166,7 +166,7 @@ def test_an_image_that_the_operator_names_is_taken(
     assert isinstance(again.target, Docker)
     again.target.lean()
     file = made.layout.home / "compose" / "compose.env"
-    assert "POSTGRES_IMAGE='postgres:16.4'\n" in file.read_text()
+    assert 'POSTGRES_IMAGE="postgres:16.4"\n' in file.read_text()
 
 
 def test_a_database_of_the_settings_is_that_of_the_migration_too(

@@ -23,6 +23,9 @@ START, BEYOND = 180.0, 30.0
 #: CPUs of the app at most; the engine refuses more than there are.
 CPUS = 2
 
+#: Variables that have a value only where the gateway's address is known; a shell may export them.
+ADDRESS = frozenset({"HOST", "PORT", "INNER_PORT"})
+
 #: Folder of what it is made of, in the checkout.
 FILES = Path("deploy/docker")
 
@@ -78,12 +81,13 @@ class Project:
         except CommandError as problem:
             raise refusals.explained(problem, self._ended() if "up" in words else "") from None
 
-    def _give(self, variables: Mapping[str, str]) -> dict[str, str]:
+    def _give(self, variables: Mapping[str, str]) -> set[str]:
+        """Write the variables down; return the names of those that no shell is to set."""
         given = {**self.settings, **self._own(), **variables}
         if not self.engine.runner.dry:
             self._file.touch(mode=0o600)
             self._file.write_text(_lines(given))
-        return given
+        return given.keys() | ADDRESS
 
     def wanted(self) -> dict[str, Any]:
         """Return each service as Compose would make it now.
@@ -94,7 +98,8 @@ class Project:
         said = self.engine.ask(*self._argv, "config", "--format", "json", hidden=given)
         if said.status != 0:
             raise CommandError("Compose refuses its files", log=said.output)
-        found: dict[str, Any] = json.loads(said.output)["services"]
+        # What it prints is a file of Compose once more, where this sign is doubled.
+        found: dict[str, Any] = json.loads(said.output.replace("$$", "$"))["services"]
         return found
 
     def _ended(self) -> str:

@@ -7,12 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings.errors import MoorError
 from moorings.layout import Layout
 from moorings.runner import LocalRunner
 from moorings.services.compose import Project, _lines
 from moorings.services.engine import Engine
+
+ROOT = Path(__file__).resolve().parents[5]
 
 #: Signs that mean something to a shell, to Compose, or at the end of a line.
 VALUES = {
@@ -70,6 +73,32 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: str) -> Pr
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     return Project(Engine(LocalRunner(), Layout(tmp_path, tmp_path, "x"), env), {})
+
+
+@pytest.mark.skipif(not installed(), reason="needs docker with its plug-in compose")
+def test_a_sign_that_compose_prints_doubled_is_wanted_as_it_is(tmp_path: Path) -> None:
+    layer = tmp_path / "layer.yaml"
+    layer.write_text("services: {postgres: {environment: {A: 'b$$c', D: '$$$$'}}}\n")
+    layout = Layout(ROOT, tmp_path / "a$b", "x")
+    made = Project(Engine(LocalRunner(), layout, OFFLINE), {"HOST": "127.0.0.1"}, [layer])
+    made.home.mkdir(parents=True)
+    wanted = made.wanted()
+    environment = wanted["postgres"]["environment"]
+    assert (environment["A"], environment["D"]) == ("b$c", "$$")
+    places = [one["source"] for one in wanted["gateway"]["volumes"]]
+    assert str(made.flags) in places
+
+
+def test_no_variable_of_a_shell_is_an_address_of_the_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = project(tmp_path, monkeypatch, "")
+    shell = {"HOST": "laptop", "PORT": "x", "INNER_PORT": "y"}
+    client, home = RecordingRunner(), made.home
+    home.mkdir(parents=True)
+    Project(Engine(client, made.engine.layout, {**made.engine.env, **shell}), {}).do("down")
+    assert client.ran[-1].env is not None
+    assert not shell.keys() & client.ran[-1].env.keys()
 
 
 def test_a_warning_of_the_client_hides_no_container(

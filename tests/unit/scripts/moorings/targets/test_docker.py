@@ -263,6 +263,14 @@ def test_an_address_that_another_holds_is_told_while_the_gateway_still_serves(
     assert [f"port {port} on 127.0.0.1 is taken" in what for what in refused] == [True] * (not free)
 
 
+def test_a_unix_socket_is_refused_and_not_ignored(made: Deployment, client: Client) -> None:
+    flags = FLAGS | {"deployment.state": str(made.layout.state), "server.socket": "/run/shop"}
+    again = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    (refused,) = [need for need in again.target.needs() if not need.there]
+    assert "listens on a port alone" in refused.what
+    assert refused.how == "leave server.socket empty"
+
+
 def test_its_own_port_at_one_address_is_not_in_the_way_of_all(
     deployed: Deployment, client: Client, port: str
 ) -> None:

@@ -12,7 +12,8 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 from moorings.errors import MoorError
 from moorings.layout import Layout
 from moorings.runner import LocalRunner
-from moorings.services.compose import Project, _lines
+from moorings.services.compose import FILES, Project, _lines
+from moorings.services.compose_drift import _binds
 from moorings.services.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -87,6 +88,46 @@ def test_a_sign_that_compose_prints_doubled_is_wanted_as_it_is(tmp_path: Path) -
     assert (environment["A"], environment["D"]) == ("b$c", "$$")
     places = [one["source"] for one in wanted["gateway"]["volumes"]]
     assert str(made.flags) in places
+
+
+@pytest.mark.skipif(not installed(), reason="needs docker with its plug-in compose")
+def test_a_path_with_a_colon_is_one_path(tmp_path: Path) -> None:
+    checkout, layout = tmp_path / "a:b", Layout(tmp_path / "a:b", tmp_path / "c:d", "x")
+    shutil.copytree(ROOT / "deploy", checkout / "deploy")
+    layer = checkout / FILES / "compose.jaeger-badger.yaml"
+    made = Project(Engine(LocalRunner(), layout, OFFLINE), {}, [layer])
+    made.home.mkdir(parents=True)
+    wanted = made.wanted()
+    assert _binds(wanted["gateway"]) == {
+        (str(made.gateway.parent), "/etc/gateway"),
+        (str(made.gateway), "/etc/gateway/local.conf"),
+        (str(made.flags), "/flags"),
+    }
+    parts = str(checkout / "deploy" / "parts")
+    assert _binds(wanted["jaeger"]) == {
+        (f"{parts}/jaeger/jaeger.yaml", "/etc/jaeger.yaml"),
+        (f"{parts}/jaeger/badger.yaml", "/etc/badger.yaml"),
+    }
+    roles = "/docker-entrypoint-initdb.d/roles.sql"
+    assert _binds(wanted["postgres"]) == {(f"{parts}/postgres/roles.sql", roles)}
+
+
+def test_files_that_others_may_not_read_are_copied(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "deploy", checkout / "deploy")
+    roles = checkout / "deploy" / "parts" / "postgres" / "roles.sql"
+    roles.chmod(0o600)
+    client = RecordingRunner()
+    made = Project(Engine(client, Layout(checkout, tmp_path / "state", "x"), {}), {})
+    made.prepare()
+    made.do("up")
+    given = dict(line.split("=") for line in (made.home / "compose.env").read_text().splitlines())
+    copy = Path(given["POSTGRES_FILES"].strip('"'), roles.name)
+    assert copy.is_relative_to(made.home)
+    assert copy.read_text() == roles.read_text()
+    assert copy.stat().st_mode & 0o444 == 0o444
+    # Those of others that are readable stay where they are, and so do their containers.
+    assert given["JAEGER_CONFIG"] == f'"{checkout}/deploy/parts/jaeger"'
 
 
 def test_no_variable_of_a_shell_is_an_address_of_the_gateway(

@@ -29,7 +29,7 @@ from moorings.lock import Lock
 from moorings.runner import LocalRunner, Runner
 from moorings.services.jaeger import Jaeger
 from moorings.settings import Settings
-from moorings.target import Context, Release, Target
+from moorings.target import Context, Release, Spares, Target
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,24 @@ class Deployment:
 
     def down(self, volumes: bool = False) -> None:
         """Remove all of it; data, and the secrets that belong to it, are kept unless told."""
+        spared = self.target.spared() if volumes and isinstance(self.target, Spares) else None
         lifecycle.down(self.target, self.plan(), volumes)
         self.jaeger.stop(volumes)
         if not self.context.runner.dry:
             _note(self.layout).unlink(missing_ok=True)
         if volumes:
-            self.context.runner.remove(self.layout.home)
+            self._forget(self.layout.home, spared)
+
+    def _forget(self, place: Path, spared: Path | None) -> None:
+        """Remove a folder, but for one in it."""
+        if spared is None or not spared.exists():
+            self.context.runner.remove(place)
+            return
+        for one in sorted(place.iterdir()):
+            if one in spared.parents:
+                self._forget(one, spared)
+            elif one != spared:
+                self.context.runner.remove(one)
 
     def require_alone(self) -> None:
         """See that no other deployment needs what all of them share.

@@ -70,7 +70,7 @@ class Runner(ABC):
 
     @abstractmethod
     def remove(self, folder: Path) -> None:
-        """Remove a folder with all that is in it; fine where there is none."""
+        """Remove a folder with all that is in it, or a file; fine where there is none."""
 
     def run(
         self,
@@ -127,7 +127,10 @@ class LocalRunner(Runner):
 
     def remove(self, folder: Path) -> None:
         """Remove it; what another process takes away at the same time is gone anyway."""
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.is_file() or folder.is_symlink():
+            folder.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def finish(self, command: Command) -> Result:
         """Run a command in a process group of its own, so that Ctrl-C leaves nothing of it."""

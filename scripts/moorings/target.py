@@ -297,6 +297,14 @@ class Outlived(Protocol):
 
 
 @runtime_checkable
+class Spares(Protocol):
+    """A target whose data may be where `down --volumes` leaves them."""
+
+    def spared(self) -> Path | None:
+        """The folder without which those are of no use; None where all goes."""
+
+
+@runtime_checkable
 class Shared(Protocol):
     """A target that other machines may change too."""
 

@@ -19,6 +19,9 @@ FILES = Path("deploy/docker")
 #: Seconds that a build may take; a cold one takes about a minute.
 BUILD = 900.0
 
+#: Seconds that the removal of one may take.
+REMOVE = 60.0
+
 
 @dataclass(frozen=True)
 class AppImages:
@@ -116,5 +119,7 @@ class AppImages:
 
     def remove(self, version: str) -> None:
         """Remove the image of a version, and what it was made of."""
-        self.engine.ask("image", "rm", self.name(version))
+        if version in self.built():
+            # One that is in use, by a container of the operator's own say, stays.
+            self.engine.do("image", "rm", self.name(version), timeout=REMOVE, check=False)
         self.sources.remove(version)

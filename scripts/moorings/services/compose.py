@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,12 @@ START, BEYOND = 180.0, 30.0
 
 #: CPUs of the app at most; the engine refuses more than there are.
 CPUS = 2
+
+#: Variables that have a value only where the gateway's address is known; a shell may export them.
+ADDRESS = frozenset({"HOST", "PORT", "INNER_PORT"})
+
+#: The parts whose files containers mount one by one, and the variable of compose.yaml for each.
+MOUNTED = {"postgres": "POSTGRES_FILES", "jaeger": "JAEGER_CONFIG"}
 
 #: Folder of what it is made of, in the checkout.
 FILES = Path("deploy/docker")
@@ -58,12 +66,33 @@ class Project:
         return self.home / "gateway" / "local.conf"
 
     def prepare(self) -> None:
-        """Make its folder, and its secrets at first use."""
+        """Make its folder, its copies of files, and its secrets at first use."""
         if self.engine.runner.dry:
             return
         self.flags.mkdir(parents=True, exist_ok=True)
+        for part in MOUNTED:
+            self._copy(part)
         make = str(self.engine.layout.root / FILES / "secrets.sh")
         self.engine.runner.run([make, str(self.home / "secrets")], timeout=10, quiet=True)
+
+    def _copy(self, part: str) -> None:
+        folder = self._folder(part)
+        if folder == self._part(part):
+            return
+        folder.mkdir(exist_ok=True)
+        for file in _files(self._part(part)):
+            # Not with its mode.
+            shutil.copyfile(file, folder / file.name)
+
+    def _folder(self, part: str) -> Path:
+        """Return where containers have the files of a part from: copies where the umask of who
+        cloned keeps their users from the checkout's own."""
+        mine = self._part(part)
+        shown = all(file.stat().st_mode & stat.S_IROTH for file in _files(mine))
+        return mine if shown else self.home / part
+
+    def _part(self, part: str) -> Path:
+        return self.engine.layout.root / "deploy" / "parts" / part
 
     def do(self, *words: str, timeout: float = START, **variables: str) -> str:
         """Run a command of Compose, printed; return its output.
@@ -78,12 +107,13 @@ class Project:
         except CommandError as problem:
             raise refusals.explained(problem, self._ended() if "up" in words else "") from None
 
-    def _give(self, variables: Mapping[str, str]) -> dict[str, str]:
+    def _give(self, variables: Mapping[str, str]) -> set[str]:
+        """Write the variables down; return the names of those that no shell is to set."""
         given = {**self.settings, **self._own(), **variables}
         if not self.engine.runner.dry:
             self._file.touch(mode=0o600)
             self._file.write_text(_lines(given))
-        return given
+        return given.keys() | ADDRESS
 
     def wanted(self) -> dict[str, Any]:
         """Return each service as Compose would make it now.
@@ -94,7 +124,8 @@ class Project:
         said = self.engine.ask(*self._argv, "config", "--format", "json", hidden=given)
         if said.status != 0:
             raise CommandError("Compose refuses its files", log=said.output)
-        found: dict[str, Any] = json.loads(said.output)["services"]
+        # What it prints is a file of Compose once more, where this sign is doubled.
+        found: dict[str, Any] = json.loads(said.output.replace("$$", "$"))["services"]
         return found
 
     def _ended(self) -> str:
@@ -122,6 +153,7 @@ class Project:
             "GATEWAY_FILES": str(self.gateway.parent),
             "GATEWAY_CONF": str(self.gateway),
             "JAEGER_FILES": digest(*self._of_jaeger()),
+            **{name: str(self._folder(part)) for part, name in MOUNTED.items()},
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }
         for colour in COLOURS:
@@ -129,8 +161,7 @@ class Project:
         return own
 
     def _of_jaeger(self) -> list[str]:
-        folder = self.engine.layout.root / "deploy" / "parts" / "jaeger"
-        files = [folder / name for name in ("jaeger.yaml", "badger.yaml")]
+        files = [self._part("jaeger") / name for name in ("jaeger.yaml", "badger.yaml")]
         return [file.read_text() for file in files if file.exists()]
 
     def variables(self, colour: str) -> dict[str, str]:
@@ -218,11 +249,18 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
+def _files(folder: Path) -> list[Path]:
+    """Return the files of a folder; none where there is none."""
+    return [file for file in folder.glob("*") if file.is_file()]
+
+
 def _lines(variables: Mapping[str, str]) -> str:
     """Return variables as Compose reads them from a file."""
     return "".join(f"{name}={_quoted(value)}\n" for name, value in variables.items())
 
 
 def _quoted(value: str) -> str:
-    # In single quotes Compose takes every sign as it is.
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # In single quotes Compose leaves a doubled backslash doubled: none could be before a quote.
+    for sign in ("\\", '"', "$"):
+        value = value.replace(sign, f"\\{sign}")
+    return f'"{value}"'

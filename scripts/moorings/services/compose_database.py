@@ -58,16 +58,26 @@ def place(project: Project, wanted: str) -> Need:
 
     :param wanted: a folder of this host; empty: a volume of the engine.
     """
-    name = f"{project.name}_orders"
-    said = project.engine.ask("volume", "inspect", "--format", "{{json .Options}}", name)
-    if said.status != 0:
+    now = folder(project)
+    if now is None:
         # There are none yet.
         return Need("", True, "")
-    now = (json.loads(said.output) or {}).get("device", "")
     what = f"PostgreSQL's data are in {_named(now)}, and docker.data says {_named(wanted)}"
     how = ("set docker.data as it was; or dump them there, ./moor down docker --volumes, deploy, "
            "and restore them")  # fmt: skip
     return Need(what, now == wanted, how)
+
+
+def folder(project: Project) -> str | None:
+    """Return the folder of this host that PostgreSQL's data are in.
+
+    :returns: empty: a volume of the engine; None: there are none that the engine knows.
+    """
+    name = f"{project.name}_orders"
+    said = project.engine.ask("volume", "inspect", "--format", "{{json .Options}}", name)
+    if said.status != 0:
+        return None
+    return str((json.loads(said.output) or {}).get("device", ""))
 
 
 def _named(folder: str) -> str:

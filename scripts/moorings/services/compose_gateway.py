@@ -13,10 +13,13 @@ from moorings.services import containers
 from moorings.services.compose import BEYOND, GREEN, Project
 from moorings.services.containers import Container
 from moorings.settings import Server
-from moorings.target import Endpoints
+from moorings.target import Endpoints, Need
 
 #: Where it listens in its container, by compose.yaml: for clients, and for operators.
 OUTER, INNER = 8080, 8081
+
+#: What stands for every address of this host.
+EVERY = {"0.0.0.0", "[::]"}
 
 FLAGS = Path("/flags")
 
@@ -67,6 +70,19 @@ class ComposeGateway:
     @property
     def _folder(self) -> Path:
         return self.project.gateway.parent
+
+    def needs(self) -> list[Need]:
+        """Want the address that the settings name, where it does not have that already."""
+        if self.server.socket:
+            fact = "the gateway of containers listens on a port alone"
+            return [Need(fact, False, "leave server.socket empty")]
+        found, wanted = self.project.find("gateway"), addresses.wanted(self.server)
+        now = found.published(OUTER) if found is not None and found.goes_on else ""
+        if now == wanted or not self.server.port:
+            return []
+        (host, _, port), (other, _, at) = now.rpartition(":"), wanted.rpartition(":")
+        # Its own port is taken for all addresses, by itself: that tells nothing of others.
+        return [] if port == at and {host, other} & EVERY else [addresses.need(wanted)]
 
     def prepare(self) -> None:
         """Write its files, where it has none yet; those that it has change by `put` alone."""

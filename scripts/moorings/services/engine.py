@@ -114,15 +114,18 @@ class Engine:
         fact = f"the engine does not answer `docker {word}`"
         return CommandError(fact, log=said.output.strip(), hint="see the engine's log")
 
-    def do(self, *words: str, timeout: float, hidden: Collection[str] = ()) -> Result:
+    def do(
+        self, *words: str, timeout: float, hidden: Collection[str] = (), check: bool = True
+    ) -> Result:
         """Run a command of the client, printed so that it can be repeated by hand.
 
         :param hidden: as above.
+        :param check: whether its failure is an error.
         :raises CommandError: with its last lines, in words of moor where they are known.
         """
         env = self._without(hidden)
         try:
-            return self.runner.run(["docker", *words], timeout=timeout, env=env)
+            return self.runner.run(["docker", *words], timeout=timeout, env=env, check=check)
         except CommandError as problem:
             raise refusals.explained(problem) from None
 

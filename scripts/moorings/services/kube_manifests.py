@@ -13,6 +13,7 @@ from pathlib import Path
 from moorings import gateway_files, guarded
 from moorings.errors import MoorError
 from moorings.gateway_files import Behind
+from moorings.services.app_env import of_migration
 from moorings.services.kube_pods import NAME, RELEASE
 from moorings.services.kubectl import MANAGER, Kubectl, Raw, at, stream
 from moorings.settings import Server
@@ -201,9 +202,11 @@ def _patches(wanted: Wanted) -> list[Raw]:
             },
         },
     }
+    own = [{"name": name, "value": value} for name, value in of_migration(release).items()]
+    migration = {"name": "migration", "envFrom": reads, **({"env": own} if own else {})}
     job = {"spec": {
         "backoffLimit": 0,
-        "template": {"spec": {"containers": [{"name": "migration", "envFrom": reads}]}},
+        "template": {"spec": {"containers": [migration]}},
     }}  # fmt: skip
     hpa = {"spec": {"minReplicas": wanted.replicas, "maxReplicas": wanted.most}}
     return [

@@ -10,16 +10,7 @@ from pathlib import Path
 
 import click
 
-from moorings import (
-    addresses,
-    deployment,
-    interrupts,
-    lifecycle,
-    probe,
-    server_lines,
-    service,
-    ui,
-)
+from moorings import deployment, interrupts, lifecycle, probe, server_lines, service, ui
 from moorings.errors import MoorError
 from moorings.packages import Supply
 from moorings.runner import LocalRunner
@@ -153,9 +144,7 @@ class Docker:
         """Want an engine with its plug-ins, what makes base images, and the gateway's address."""
         needs = self.images.needs()
         if needs[0].there:
-            needs += [self.engine.near(), self._place(), *self._named()]
-        if needs[0].there and self.project.find("gateway") is None and self.server.port:
-            needs.append(addresses.need(addresses.wanted(self.server)))
+            needs += [self.engine.near(), self._place(), *self._named(), *self.gateway.needs()]
         return needs
 
     def _named(self) -> Iterator[Need]:
@@ -223,11 +212,12 @@ class Docker:
 
     def _once(self, release: Release, words: list[str], timeout: float) -> None:
         self.lean()
-        image = self.images.name(release.version)
-        self.project.give("migration", self.inside(release), image)
+        image, own = self.images.name(release.version), self.inside(release)
+        self.project.give("migration", own, image)
+        env = [f"--env={name}={value}" for name, value in app_env.of_migration(own).items()]
         try:
             self.project.do(
-                "run", "--rm", "--no-deps", "-T", "migration", *words,
+                "run", "--rm", "--no-deps", "-T", *env, "migration", *words,
                 timeout=timeout, **self.project.variables("migration"),
             )  # fmt: skip
         except BaseException:
@@ -381,7 +371,8 @@ class Docker:
         boot = self.server.boot_timeout
         try:
             self.start(release)
-            probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
+            if not self.context.runner.dry:
+                probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
         finally:
             self.retire(release)
@@ -432,19 +423,29 @@ class Docker:
                 left = max(LAST, until - time.monotonic())
                 for colour in (self.project.live, self.project.idle):
                     self.project.stop(colour, left)
+        if volumes and self.spared():
+            ui.say(f"PostgreSQL's data stay in {self._folder}, and {self.spared()} has their "
+                   "passwords: remove both, or none")  # fmt: skip
         if found or volumes:
             self.project.prepare()
             more = ["--volumes"] if volumes else []
             self.project.do("--profile", GREEN, "down", "--remove-orphans", *more, timeout=180)
         for flag in (GREEN, "maintenance", "drain"):
-            (self.project.flags / flag).unlink(missing_ok=True)
+            self.context.runner.remove(self.project.flags / flag)
         layout = self.context.layout
         for folder in (layout.releases, layout.run, layout.logs):
             self.context.runner.remove(folder)
         for version in self.images.built():
             self.images.remove(version)
-        if volumes:
-            self.context.runner.remove(self.project.home)
+
+    def spared(self) -> Path | None:
+        """Return the folder of the passwords of data that no volume of the engine takes along."""
+        secrets = self.project.home / "secrets"
+        return secrets if self._folder and secrets.exists() else None
+
+    @property
+    def _folder(self) -> str:
+        return compose_database.folder(self.project) or self.options.data
 
     def endpoints(self) -> Endpoints:
         """Return where the gateway answers, if it runs."""

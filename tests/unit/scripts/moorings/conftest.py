@@ -24,6 +24,8 @@ class RecordingRunner(Runner):
         return [list(command.argv) for command in self.ran]
 
     def remove(self, folder: Path) -> None:
+        if folder.is_file():
+            folder.unlink()
         shutil.rmtree(folder, ignore_errors=True)
 
     def finish(self, command: Command) -> Result:

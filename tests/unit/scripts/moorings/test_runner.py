@@ -35,6 +35,17 @@ def test_the_error_holds_the_last_lines() -> None:
     assert caught.value.log == "why"
 
 
+def test_a_file_is_removed_as_a_folder_is(tmp_path: Path) -> None:
+    for place in (tmp_path / "file", tmp_path / "folder" / "file"):
+        place.parent.mkdir(exist_ok=True)
+        place.touch()
+    DryRunner().remove(tmp_path / "file")
+    assert (tmp_path / "file").exists()
+    for name in ("file", "folder", "not there"):
+        LocalRunner().remove(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 BOTH = "import sys; print('{}'); print('WARNING: x', file=sys.stderr); raise SystemExit({})"
 
 

@@ -1,6 +1,7 @@
 """What an overlay of moor's says, and what a release is known by in a cluster."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from moorings.services import kube_manifests
@@ -34,6 +35,15 @@ def test_the_environment_is_a_secret_as_it_may_hold_one() -> None:
     # kustomize takes the quotes of a value away.
     assert made["literals"] == ["A=x y", "B=\"'q'\""]
     assert made["options"]["immutable"] is True
+
+
+def test_a_database_of_the_settings_is_that_of_the_migration_too() -> None:
+    where = ("spec", "template", "spec", "containers", 0)
+    assert "env" not in at(patches()["Job/migration"], *where)
+    told = replace(wanted(), release=replace(RELEASE, env={"DATABASE_URL": "postgresql://u@h/n"}))
+    found = [json.loads(one["patch"]) for one in overlay(told)["patches"]]
+    (job,) = [one for one in found if one["kind"] == "Job"]
+    assert at(job, *where)["env"] == [{"name": "DATABASE_URL_FILE", "value": ""}]
 
 
 def test_a_pod_has_the_time_that_its_stop_takes() -> None:

@@ -14,7 +14,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 from moorings import deployment, report
 from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError, NeedError
-from moorings.runner import Command, Result
+from moorings.runner import Command, DryRunner, Result
 from moorings.services.compose import COLOURS
 from moorings.target import Leans, Outlived, Release
 from moorings.targets.docker import PULL, Docker
@@ -166,7 +166,20 @@ def test_an_image_that_the_operator_names_is_taken(
     assert isinstance(again.target, Docker)
     again.target.lean()
     file = made.layout.home / "compose" / "compose.env"
-    assert "POSTGRES_IMAGE='postgres:16.4'\n" in file.read_text()
+    assert 'POSTGRES_IMAGE="postgres:16.4"\n' in file.read_text()
+
+
+def test_a_database_of_the_settings_is_that_of_the_migration_too(
+    made: Deployment, client: Client
+) -> None:
+    flags = FLAGS | {"deployment.state": str(made.layout.state)}
+    flags |= {"app.database_url": "postgresql://u@h/n"}
+    told = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    told.target.migrate(told.release(), "python3 -m store.migrate")
+    words = ["-T", "--env=DATABASE_URL_FILE=", "migration", "python3", "-m", "store.migrate"]
+    assert client.argvs[-1][-6:] == words
+    made.target.migrate(made.release(), "python3 -m store.migrate")
+    assert client.argvs[-1][-5:-2] == ["-T", "migration", "python3"]
 
 
 class Version(BaseHTTPRequestHandler):
@@ -227,6 +240,48 @@ def test_a_release_takes_over_while_clients_are_told_of_maintenance(
     deployed.target.gateway.prepare()
     deployed.target.maintain(on=True)
     deployed.target.switch(Release("v2", ""))
+
+
+@pytest.mark.parametrize(
+    ("runs", "at", "free"),
+    [
+        (True, "the same", True),
+        (True, "1", False),
+        (False, "the same", False),
+    ],
+)
+def test_an_address_that_another_holds_is_told_while_the_gateway_still_serves(
+    deployed: Deployment, client: Client, port: str, runs: bool, at: str, free: bool
+) -> None:
+    gateway = container("gateway", Running=runs)
+    bound = {"HostIp": "127.0.0.1", "HostPort": port if at == "the same" else at}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": {"8080/tcp": [bound]}}
+    have(client, gateway)
+    flags = FLAGS | {"deployment.state": str(deployed.layout.state), "server.port": port}
+    made = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    refused = [need.what for need in made.target.needs() if not need.there]
+    assert [f"port {port} on 127.0.0.1 is taken" in what for what in refused] == [True] * (not free)
+
+
+def test_a_unix_socket_is_refused_and_not_ignored(made: Deployment, client: Client) -> None:
+    flags = FLAGS | {"deployment.state": str(made.layout.state), "server.socket": "/run/shop"}
+    again = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    (refused,) = [need for need in again.target.needs() if not need.there]
+    assert "listens on a port alone" in refused.what
+    assert refused.how == "leave server.socket empty"
+
+
+def test_its_own_port_at_one_address_is_not_in_the_way_of_all(
+    deployed: Deployment, client: Client, port: str
+) -> None:
+    gateway = container("gateway", Running=True)
+    bound = {"HostIp": "127.0.0.1", "HostPort": port}
+    gateway["NetworkSettings"] = {"Networks": {}, "Ports": {"8080/tcp": [bound]}}
+    have(client, gateway)
+    own = {"deployment.state": str(deployed.layout.state), "server.port": port}
+    flags = FLAGS | own | {"server.host": "0.0.0.0"}
+    made = deployment.open(ROOT, {}, flags, "docker", client, looks_only=True)
+    assert all(need.there for need in made.target.needs())
 
 
 def test_an_engine_elsewhere_is_refused_before_any_work(made: Deployment, client: Client) -> None:
@@ -420,3 +475,80 @@ def test_a_setting_that_names_nothing_is_refused_before_any_work(
     lacks = [need.what for need in opened.target.needs() if not need.there]
     assert len(lacks) == bool(fact)
     assert all(fact in what for what in lacks)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_passwords_of_data_that_stay_are_kept(
+    deployed: Deployment, client: Client, capsys: pytest.CaptureFixture[str], told: bool
+) -> None:
+    secrets = deployed.layout.home / "compose" / "secrets"
+    secrets.mkdir()
+    (secrets / "owner_password").touch()
+    (secrets.parent / "blue.env").touch()
+    # Either the engine knows where the data are, or the settings alone.
+    flags = FLAGS | {"deployment.state": str(deployed.layout.state)}
+    if told:
+        flags |= {"docker.data": "/srv/orders"}
+    else:
+        client.said["volume"] = Result(0, '{"device": "/srv/orders"}\n')
+    deployment.open(ROOT, {}, flags, "docker", client, looks_only=True).down(volumes=True)
+    assert [one for one in deployed.layout.home.rglob("*") if one.is_file()] == [
+        secrets / "owner_password"
+    ]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "data stay in /srv/orders" in said
+
+
+def test_without_such_data_nothing_is_kept(deployed: Deployment) -> None:
+    (deployed.layout.home / "compose" / "secrets").mkdir()
+    deployed.down(volumes=True)
+    assert not deployed.layout.home.exists()
+
+
+#: A client that writes down what it is told, and knows all containers of a deployment.
+DOCKER = """#!/bin/sh
+printf '%s\\n' "$*" >> "${0%/*}/told"
+case "$1 $2" in
+  ps*) echo 1 2 ;;
+  inspect*) cat "${0%/*}/containers" ;;
+  version*) echo 20.10.24 ;;
+  image\\ ls) echo v1 ;;
+  volume*) exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def dry(deployed: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """The same in a dry run, with a client whose answers are those of an engine."""
+    folder = tmp_path / "bin"
+    (folder / "docker").write_text(DOCKER)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    found = [container(name, Running=True) for name in ("gateway", "green")]
+    text = json.dumps(found).replace("v1 - 1a", "v1-gunicorn - 1a")
+    (folder / "containers").write_text(text)
+    flags = FLAGS | {"deployment.state": str(deployed.layout.state), "server.boot_timeout": 1}
+    return deployment.open(ROOT, {}, flags, "docker", DryRunner(), looks_only=True)
+
+
+def changed(tmp_path: Path) -> list[str]:
+    """Return what the client was told to change."""
+    told = (tmp_path / "bin" / "told").read_text().splitlines()
+    asked = ("ps", "inspect", "version", "image ls", "volume inspect")
+    return [line for line in told if not line.startswith(asked)]
+
+
+def test_a_dry_run_of_down_only_prints(
+    dry: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry.down(volumes=True)
+    assert (dry.layout.home / "compose" / "flags" / "green").exists()
+    assert changed(tmp_path) == []
+    said = " ".join(capsys.readouterr().out.split())
+    assert "docker image rm moorings/mine:v1" in said
+    assert "compose/flags/green" in said
+
+
+def test_a_dry_run_of_reload_asks_nobody(dry: Deployment, tmp_path: Path) -> None:
+    dry.reload()
+    assert changed(tmp_path) == []

@@ -1,5 +1,7 @@
 """`python -m runtime.messages PROGRAM ...`: be PROGRAM, with its stderr as lines of the service.
 
+It begins with empty sums: what an earlier one in the same container has counted is no part of them.
+
 For servers whose own messages are plain text. The service's lines on stdout are not touched, so
 nothing of them waits or is lost; uWSGI's own encoder drops lines when there are many of them.
 """
@@ -10,6 +12,9 @@ import signal
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
+
+from runtime import metrics
 
 
 def encoded(line: bytes, name: str, release: str) -> bytes:
@@ -47,6 +52,8 @@ def _divert(name: str) -> None:
 
 
 def main() -> None:
+    if folder := os.environ.get("METRICS_DIR"):
+        metrics.prepare(Path(folder))
     if os.environ.get("LOG_FORMAT") == "json":
         _divert(os.path.basename(sys.argv[1]))
     os.execv(sys.argv[1], sys.argv[1:])

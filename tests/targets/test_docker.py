@@ -9,7 +9,7 @@ from moorings.contract.suite import pytest_generate_tests, records, test_check  
 
 #: What of a container depends on the server in it.
 OF_A_SERVER = (
-    "serve.ready", "serve.http", "drain.running", "trace.ledger",
+    "serve.ready", "serve.http", "drain.running", "trace.ledger", "metrics.sum",
     "secure.user", "secure.readonly", "secure.caps",
 )  # fmt: skip
 

@@ -132,8 +132,8 @@ class Docker:
 
     @property
     def longest_stop(self) -> float:
-        """Return the grace period; by `LAST` more nothing is waited for, but a kill held back."""
-        return float(self.server.grace)
+        """Return the gateway's grace period and then the app's own, or what it has before a kill."""
+        return self.server.grace + min(self.server.grace, LAST)
 
     @property
     def column(self) -> str:

@@ -15,11 +15,17 @@ SPEAKER = (
 )
 
 
-def run(log_format: str) -> subprocess.CompletedProcess[str]:
+def run(log_format: str, **more: str) -> subprocess.CompletedProcess[str]:
     # The pipe ends with the last writer: the process between is waited for too.
     return subprocess.run(
         [sys.executable, "-m", "runtime.messages", sys.executable, "-c", SPEAKER],
-        env={**os.environ, "PYTHONPATH": str(SERVICE), "LOG_FORMAT": log_format, "RELEASE": "v1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(SERVICE),
+            "LOG_FORMAT": log_format,
+            "RELEASE": "v1",
+            **more,
+        },
         capture_output=True,
         text=True,
         timeout=30,
@@ -55,3 +61,12 @@ def test_the_program_is_the_process_that_was_started_and_its_status_shows() -> N
 def test_text_stays_on_stderr() -> None:
     ran = run("text")
     assert ran.stderr == '*** "loud" ***\n\n  second\n'
+
+
+def test_a_server_begins_with_empty_sums(tmp_path: Path) -> None:
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    # The numbers of processes begin anew in a container that is started again.
+    (folder / "counter_7.db").touch()
+    run("text", METRICS_DIR=str(folder))
+    assert list(folder.iterdir()) == []

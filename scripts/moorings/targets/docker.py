@@ -132,8 +132,11 @@ class Docker:
 
     @property
     def longest_stop(self) -> float:
-        """Return the gateway's grace period and then the app's own, or what it has before a kill."""
-        return self.server.grace + min(self.server.grace, LAST)
+        """Return the gateway's grace period, and what the app has after it before a kill.
+
+        The gateway cuts a request that hangs; the app does not know, and takes a grace period too.
+        """
+        return self.server.grace + LAST
 
     @property
     def column(self) -> str:

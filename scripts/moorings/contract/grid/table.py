@@ -1,5 +1,6 @@
 """Column x check, as the reports say it: nothing comes from the code, which may have gone on."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,10 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "n/a": ("○", "a need that this column cannot have"),
     "skip": ("?", "not asked: a tool was missing"),
 }
+
+
+#: What the release of an image ends with: the server in it.
+IMAGE = re.compile(r"-(gunicorn|uwsgi|apache)$")
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Column:
     @property
     def changed(self) -> bool:
         """Tell whether the tree held more than its commit."""
-        return bool(self.commit) and self.release != self.commit[:12]
+        made = IMAGE.sub("", self.release)
+        return bool(self.commit) and made != self.commit[:12]
 
     @property
     def minutes(self) -> int:

@@ -12,7 +12,7 @@ import pytest
 from moorings.contract import kept
 from moorings.contract.grid import markdown, page, table
 from moorings.contract.grid.command import PAGES
-from moorings.contract.grid.table import SIGNS, Grid
+from moorings.contract.grid.table import SIGNS, Column, Grid
 from moorings.contract.outcome import Outcome
 
 SOURCE = "https://example.com/issues/1"
@@ -138,3 +138,12 @@ def test_the_committed_reports_can_be_trusted() -> None:
         assert (found["column"], found["size"]) == (file.stem, "full")
         assert {one["outcome"] for one in found["checks"]} <= set(SIGNS)
         assert not re.findall(r"/(?:root|home|tmp|Users|var)/", file.read_text()), file
+
+
+@pytest.mark.parametrize(
+    ("release", "changed"),
+    [("0123456789ab", False), ("0123456789ab-beef", True), ("0123456789ab-uwsgi", False),
+     ("0123456789ab-beef-uwsgi", True)],
+)  # fmt: skip
+def test_the_server_of_an_image_is_no_change(release: str, changed: bool) -> None:
+    assert Column("docker-uwsgi", release, "0123456789abcdef", "", "").changed is changed

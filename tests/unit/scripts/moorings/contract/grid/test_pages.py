@@ -137,7 +137,9 @@ def test_the_committed_reports_can_be_trusted() -> None:
         found = kept.read(file)
         assert (found["column"], found["size"]) == (file.stem, "full")
         assert {one["outcome"] for one in found["checks"]} <= set(SIGNS)
-        assert not re.findall(r"/(?:root|home|tmp|Users|var)/", file.read_text()), file
+        # Where PostgreSQL has its data in a container is no path of a machine.
+        text = file.read_text().replace("/var/lib/postgresql/data", "")
+        assert not re.findall(r"/(?:root|home|tmp|Users|var)/", text), file
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import pty
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,3 +55,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]
 
 def void(written: int) -> None:
     assert written
+
+
+@pytest.fixture
+def foreground() -> Iterator[None]:
+    """Hear Ctrl-C as at a terminal: what runs in the background inherits SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -11,6 +11,8 @@ import pytest
 
 from moorings import interrupts
 
+pytestmark = pytest.mark.usefixtures("foreground")
+
 
 def pressed(then: Callable[[], None]) -> None:
     with interrupts.held():

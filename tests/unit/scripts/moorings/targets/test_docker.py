@@ -382,6 +382,7 @@ def test_a_migration_that_cannot_be_removed_is_told(
     assert made.target.beside() == ["migration"]
 
 
+@pytest.mark.usefixtures("foreground")
 def test_ctrl_c_waits_until_a_part_is_made_anew(
     deployed: Deployment, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_the_candidate_is_started_on_a_private_port(root: Path, runner) -> None:
     assert command.env["WORKER_CLASS"] == "gthread"
 
 
+@pytest.mark.usefixtures("foreground")
 def test_a_candidate_during_whose_start_ctrl_c_is_pressed_is_known(root: Path, runner) -> None:
     made = target(root, runner)
 

@@ -87,7 +87,9 @@ def _through(relay: collector.Relay, site: Site, size: Size) -> tuple[Report, in
         for fault in collector.FAULTS:
             relay.become(fault)
             _endure(load, site, size, FULL if fault == collector.SILENT else ROOM)
-        grown = max(_memory(site).get(pid, 0) - size_ for pid, size_ in before.items())
+        after = _memory(site)
+        claim(after.keys() == before.keys(), "a worker was replaced, whose memory nobody knows")
+        grown = max(after[pid] - size_ for pid, size_ in before.items())
         relay.become(collector.FINE)
         return load.stop(), grown
 

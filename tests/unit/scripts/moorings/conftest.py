@@ -3,10 +3,13 @@
 import os
 import pty
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from moorings.runner import Command, Result, Runner
@@ -54,3 +57,22 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]
 
 def void(written: int) -> None:
     assert written
+
+
+#: A host in an office, with a bridge of minikube's and a link to a cluster of moor's own.
+LINKS = {
+    "lo": ("127.0.0.1", "255.0.0.0"),
+    "eth0": ("10.20.0.9", "255.255.255.0"),
+    "br-9f": ("192.168.49.1", "255.255.255.0"),
+    "moor-0a1b2c3d": ("10.213.0.1", "255.255.255.252"),
+}
+
+
+@pytest.fixture
+def links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this host have those links, and no others."""
+    found = {
+        name: [SimpleNamespace(family=socket.AF_INET, address=address, netmask=netmask)]
+        for name, (address, netmask) in LINKS.items()
+    }
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)

@@ -20,6 +20,7 @@ from moorings.services import (
     kube_others,
     kube_own,
     kube_pods,
+    kube_secrets,
 )
 from moorings.services.app_images import AppImages
 from moorings.services.cluster import Cluster
@@ -326,6 +327,7 @@ class K8s:
     def _prepare(self) -> None:
         """Make its folder, its secrets at first use, and note which cluster it is on."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kube_secrets.adopt(self.kubectl, self.home / "secrets")
         make = str(self.context.layout.root / "deploy" / "docker" / "secrets.sh")
         argv = [make, str(self.home / "secrets")]
         self.context.runner.run(argv, timeout=10, quiet=True)

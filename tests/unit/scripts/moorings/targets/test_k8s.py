@@ -1,5 +1,6 @@
 """What the target does with a cluster, by a client of it that only records."""
 
+import base64
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ from moorings.errors import CommandError, MoorError, NeedError
 from moorings.packages import Supply
 from moorings.runner import Command, Result
 from moorings.services.kube_others import WORKLOADS
+from moorings.services.kube_secrets import PASSWORDS
 from moorings.services.kubectl import OWNER, Raw
 from moorings.target import Release
 from moorings.targets.k8s import K8s
@@ -261,6 +263,8 @@ def builds(opens: Opens) -> Callable[[Client], K8s]:
     def made(client: Client, **flags: object) -> K8s:
         target = opens(client, **flags)
         (target.home / "secrets").mkdir(parents=True)
+        for name in PASSWORDS:
+            (target.home / "secrets" / name).touch()
         return target
 
     return made
@@ -446,3 +450,73 @@ def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None
     assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
     for name in ("moorings.version", "app.kubernetes.io/version"):
         assert made["metadata"]["labels"][name] == RELEASE.version
+
+
+def mounts(kind: str, name: str, *secrets: str, **more: object) -> Raw:
+    volumes = [{"name": "tmp", "emptyDir": {}}]
+    volumes += [{"name": one, "secret": {"secretName": one}} for one in secrets]
+    spec = {"template": {"spec": {"volumes": volumes}}}
+    return {"kind": kind, "metadata": {"name": name, **more}, "spec": spec}
+
+
+def secret(**values: str) -> Result:
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    return Result(0, json.dumps({"kind": "Secret", "data": data}))
+
+
+THEIR_PASSWORDS = {name: f"their {name}" for name in PASSWORDS}
+DATABASE = mounts("StatefulSet", "postgres", "postgres-1")
+
+
+def deployed_elsewhere(*workloads: Raw, **said: Result) -> Client:
+    """A namespace that another machine has deployed to."""
+    listed = {
+        "get jobs,deployments,statefulsets": Result(0, json.dumps({"items": workloads})),
+        "get secret postgres-1": secret(**THEIR_PASSWORDS),
+        "get secret app-1": secret(database_url="theirs", secret_key="new"),
+        "get secret migration-1": secret(migration_url="old", secret_key="old"),
+        "get secret migration-2": secret(migration_url="new", secret_key="old"),
+    }
+    return Client(create=rendered(*WHOLE), get_namespace=THERE, **listed, **said)
+
+
+def test_a_second_machine_takes_up_the_passwords_that_the_data_have(opens: Opens) -> None:
+    client = deployed_elsewhere(
+        mounts("Job", "migration-b", "migration-2", creationTimestamp="2026-02-01T00:00:00Z"),
+        mounts("Job", "migration-c", "migration-1", creationTimestamp="2026-01-01T00:00:00Z"),
+        mounts("Deployment", "app", "app-1"),
+        DATABASE,
+    )
+    target = opens(client)
+    target.sources.copy(RELEASE.version)
+    target._check(RELEASE)
+    folder = target.home / "secrets"
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        **THEIR_PASSWORDS, "database_url": "theirs", "migration_url": "new", "secret_key": "new",
+    }  # fmt: skip
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+
+
+CLAIM = Result(0, '{"kind": "PersistentVolumeClaim"}')
+FORBIDDEN = Result(1, 'Error from server (Forbidden): secrets "postgres-1" is forbidden')
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        deployed_elsewhere(DATABASE, get_secret_postgres_1=FORBIDDEN),
+        deployed_elsewhere(DATABASE, get_secret_postgres_1=Result(0)),
+        # After `down` on the other machine.
+        deployed_elsewhere(get_persistentvolumeclaim=CLAIM),
+    ],
+    ids=["no right", "no secret", "the data alone"],
+)
+def test_without_them_nothing_is_made_in_their_place(opens: Opens, client: Client) -> None:
+    said = {name.replace("postgres 1", "postgres-1"): one for name, one in client.said.items()}
+    client.said = said
+    target = opens(client)
+    with pytest.raises(MoorError, match="database in moorings-shop are not on this") as refused:
+        target.build(RELEASE)
+    assert f"to {target.home / 'secrets'}" in refused.value.hint
+    assert client.did == []
+    assert not any(argv[0].endswith("secrets.sh") for argv in client.argvs)

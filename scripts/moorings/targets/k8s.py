@@ -1,5 +1,6 @@
 """Pods of one Kubernetes cluster: a release is proved in a pod of its own, then rolled out."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from moorings import cluster, lifecycle, probe, service, ui
+from moorings import addresses, cluster, lifecycle, probe, service, ui
 from moorings.contract.outcome import Limit
 from moorings.errors import MoorError
 from moorings.packages import Supply
@@ -88,7 +89,14 @@ class Options:
         choices=("debian", "public"),
     )
     replicas: int = option(2, "pods of the app at least", least=1)
-    most: int = option(6, "pods of the app at most, under load", least=1)
+    most: int = option(
+        6, "pods of the app at most, under load; k8s.replicas, where that is more", least=1
+    )
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Pods at least and at most."""
+        return self.replicas, max(self.most, self.replicas)
 
 
 #: For the grid: as many as there are, so that a load changes nothing.
@@ -193,11 +201,27 @@ class K8s:
 
     def needs(self) -> list[Need]:
         """Want a cluster that may be touched and answers, and an engine for the images."""
+        unmeant = self._unmeant()
+        if unmeant:
+            return unmeant
         startable = self._startable()
         if startable is not None:
             return [startable, *self.images.needs()]
         needs = self._of_cluster()
         return [*needs, *self.images.needs()] if needs[0].there else needs
+
+    def _unmeant(self) -> list[Need]:
+        """Want no setting that means nothing here: it would be taken and ignored."""
+        settings, found = self.context.settings, []
+        if self.server.socket:
+            found.append(addresses.PORT_ALONE)
+        if settings.gateway.kind == "none":
+            fact = "clients reach the pods of the app by the gateway alone"
+            found.append(Need(fact, False, "leave gateway.kind empty"))
+        if settings.jaeger.storage != "memory" and not self._told:
+            how = "leave jaeger.storage as it is; docs/scale-out.md has the component jaeger-badger"
+            found.append(Need("Jaeger in a pod keeps traces in memory", False, how))
+        return found
 
     def _startable(self) -> Need | None:
         """Want one that may be started, where there is none: by kind, else one of moor's own."""
@@ -340,8 +364,8 @@ class K8s:
             image=self.images.name(release.version),
             images=images,
             server=self.server,
-            replicas=self.options.replicas,
-            most=max(self.options.most, self.options.replicas),
+            replicas=self.options.bounds[0],
+            most=self.options.bounds[1],
         )
 
     def _apply(self, objects: list[Raw], step: str) -> None:
@@ -393,12 +417,28 @@ class K8s:
 
     def renew(self) -> None:
         """Make anew what the app leans on and is not as the working tree would make it."""
+        self._keep_bounds()
         for one, why in self._changes():
             name, kind = name_of(one), one["kind"].lower()
             with ui.working(f"Making {name} anew: {why}"):
                 self._apply([one], "renewed")
                 self._watch(kind, name, LEAN)
             ui.good(f"made {name} anew: {why}")
+
+    def _keep_bounds(self) -> None:
+        """Set what the name of a release that runs does not tell: how many pods there are."""
+        live = self.live()
+        if live is None or live.version != self.version().version:
+            return
+        lifecycle.require(self._unmeant())
+        low, high = self.options.bounds
+        wanted = {"minReplicas": low, "maxReplicas": high}
+        found = self.kubectl.find("horizontalpodautoscaler", "app")
+        if found is None or found["spec"].items() >= wanted.items():
+            return
+        patch = json.dumps({"spec": wanted})
+        self.kubectl.do("patch", "horizontalpodautoscaler", "app", "--patch", patch)
+        ui.good(f"the autoscaler keeps {low} to {high} pods of the app")
 
     def _changes(self) -> list[tuple[Raw, str]]:
         release, live = self.version(), self.live()
@@ -485,7 +525,7 @@ class K8s:
     @property
     def _patience(self) -> float:
         """Seconds of a whole rollout: each pod has its own deadline, which the cluster keeps."""
-        return (self.server.boot_timeout + BEYOND) * max(self.options.most, 2)
+        return (self.server.boot_timeout + BEYOND) * max(self.options.bounds[1], 2)
 
     def retire(self, release: Release) -> None:
         """Wait until its pods, which the rollout has told to end, have drained."""

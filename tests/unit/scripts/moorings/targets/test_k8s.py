@@ -520,3 +520,52 @@ def test_without_them_nothing_is_made_in_their_place(opens: Opens, client: Clien
     assert f"to {target.home / 'secrets'}" in refused.value.hint
     assert client.did == []
     assert not any(argv[0].endswith("secrets.sh") for argv in client.argvs)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "set_to"),
+    [((2, 6), None), ((2, 9), '{"minReplicas": 2, "maxReplicas": 6}')],
+    ids=["as they are", "patched by hand"],
+)
+def test_a_deploy_of_what_runs_sets_the_bounds_of_the_autoscaler(
+    builds: Opens, bounds: tuple[int, int], set_to: str | None
+) -> None:
+    client, target = scaled(builds, *bounds)
+    target.renew()
+    command = f'patch horizontalpodautoscaler app --patch {{"spec": {set_to}}}'
+    assert client.did == ([command] if set_to else [])
+
+
+def test_more_pods_at_least_are_more_at_most(builds: Opens) -> None:
+    client, target = scaled(builds, 2, 6, k8s_replicas=8)
+    target.renew()
+    (command,) = client.did
+    assert command.endswith('--patch {"spec": {"minReplicas": 8, "maxReplicas": 8}}')
+
+
+def scaled(builds: Opens, least: int, most: int, **flags: object) -> tuple[Client, K8s]:
+    """A release that runs as the checkout is, between some bounds."""
+    found = {"spec": {"minReplicas": least, "maxReplicas": most, "metrics": []}}
+    client = Client(get_namespace=THERE, get_horizontalpodautoscaler=Result(0, json.dumps(found)))
+    target = builds(client, **flags)
+    client.said["get deployments"] = live(target.version())
+    return client, target
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "what"),
+    [
+        ("server_socket", "/run/app.sock", "the gateway of containers listens on a port alone"),
+        ("gateway_kind", "none", "clients reach the pods of the app by the gateway alone"),
+        ("jaeger_storage", "badger", "Jaeger in a pod keeps traces in memory"),
+    ],
+)
+def test_a_setting_that_means_nothing_here_is_refused(
+    builds: Opens, flag: str, value: str, what: str
+) -> None:
+    _, target = scaled(builds, 2, 6, **{flag: value})
+    (need,) = target.needs()
+    assert (need.there, need.what) == (False, what)
+    assert flag.replace("_", ".") in need.how
+    with pytest.raises(NeedError, match=what):
+        target.renew()

@@ -72,6 +72,9 @@ LEAN, JOB, BEYOND = 180.0, 600.0, 30.0
 GROUND = ("namespace", "serviceaccount", "networkpolicy")
 PARTS_OF_IT = ("app", "gateway")
 
+#: All that has a place in a deploy; what else manifests say is the operator's own.
+PLACED = (*GROUND, "config", "postgres", "jaeger", "migration", *PARTS_OF_IT)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -328,12 +331,15 @@ class K8s:
 
     def _objects(self, release: Release, *names: str) -> list[Raw]:
         """Return the objects of a release that belong to some parts, in the order of these."""
+        return _chosen(self._all(release), names)
+
+    def _all(self, release: Release) -> list[Raw]:
         if self.context.runner.dry:
             return []
         known = mark(release)
         if known not in self._rendered:
             self._rendered[known] = self._rendering(release, self._stand_ins())
-        return _chosen(self._rendered[known], names)
+        return self._rendered[known]
 
     def _rendering(self, release: Release, images: Mapping[str, str]) -> list[Raw]:
         manifests = self._manifests(release)
@@ -393,7 +399,8 @@ class K8s:
     def _lean(self, release: Release) -> None:
         """Start what the app leans on, unless it runs, and wait until it is ready."""
         self._check(release)
-        self._apply(self._ground(release, "config"), "ground")
+        own = [one for one in self._all(release) if name_of(one) not in PLACED]
+        self._apply([*self._ground(release, "config"), *own], "ground")
         self._apply(self._beside.but_running(self._objects(release, *self._leans)), "lean")
         for name in self._leans:
             self._watch("statefulset" if name == "postgres" else "deployment", name, LEAN)

@@ -569,3 +569,23 @@ def test_a_setting_that_means_nothing_here_is_refused(
     assert flag.replace("_", ".") in need.how
     with pytest.raises(NeedError, match=what):
         target.renew()
+
+
+def test_a_manifest_of_the_operator_s_own_is_applied_with_the_configuration(builds: Opens) -> None:
+    own = {"kind": "Deployment", "metadata": {"name": "redis"}}
+    client = Client(create=rendered(*WHOLE, own), get_namespace=THERE)
+    target = builds(client, k8s_images="public")
+    target._watch = lambda *arguments: None  # type: ignore[method-assign]
+    target.sources.copy(RELEASE.version)
+    target._lean(RELEASE)
+    applied = json.loads((target.home / "ground.json").read_text())["items"]
+    assert [one["metadata"]["name"] for one in applied] == ["moorings-shop", "redis"]
+
+
+def test_down_takes_away_what_else_the_cluster_has_and_lets_be_seen(opens: Opens) -> None:
+    client = holding(OURS)
+    client.said["get httproute"] = Result(1, "error: the server doesn't have a resource type")
+    client.said["get cronjob"] = Result(1, "Error from server (Forbidden)")
+    opens(client).down()
+    (removed,) = [words.split()[1] for words in client.did if "part-of=moorings" in words]
+    assert removed.endswith(",serviceaccount,ingress,daemonset")

@@ -213,4 +213,6 @@ def _forget_gone(layout: Layout, made: Cluster) -> None:
 
 def _how(made: Cluster) -> None:
     ui.say(f"By hand: export KUBECONFIG={made.kubeconfig}")
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        ui.say(f"         export NO_PROXY={made.unproxied(os.environ)['NO_PROXY']}")
     ui.say(f"         export PATH={made.programs.bin}:$PATH")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -31,6 +32,7 @@ from moorings.services.cluster_needs import PLUGINS
 from moorings.services.cluster_net import Link, choose, cut
 from moorings.services.cluster_node import Node
 from moorings.services.cluster_plan import CTR, NODE, programs
+from moorings.services.kubectl import at
 
 #: Seconds for a start, for the end of what was killed, and for one command.
 BOOT, END, ASK = 240.0, 30.0, 60.0
@@ -114,6 +116,21 @@ class Cluster:
         return self.home / "kubeconfig"
 
     @property
+    def server(self) -> str:
+        """Where its API is; empty where it was not started."""
+        try:
+            raw = json.loads(self.kubeconfig.read_text())
+        except (OSError, ValueError):
+            return ""
+        return str(at(raw, "clusters", 0, "cluster", "server") or "")
+
+    def unproxied(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return an environment whose proxy is not asked for its API: no proxy reaches that."""
+        address = urlsplit(self.server).hostname or ""
+        before = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+        return {**environ, "NO_PROXY": ",".join(filter(None, (before, address)))}
+
+    @property
     def cgroups(self) -> Cgroups:
         """Its cgroups."""
         return Cgroups(self.name)
@@ -145,7 +162,7 @@ class Cluster:
     def kubectl(self, *words: str, timeout: float = ASK, check: bool = True) -> Result:
         """Run Kubernetes' client against this cluster, and no other."""
         argv = [self.programs.kubectl, f"--kubeconfig={self.kubeconfig}", *words]
-        env = {**os.environ, "KUBECACHEDIR": str(self.home / "cache")}
+        env = {**self.unproxied(os.environ), "KUBECACHEDIR": str(self.home / "cache")}
         return self.runner.run(argv, timeout=timeout, env=env, quiet=True, check=check)
 
     def up(self, owner: int | None = None) -> bool:

@@ -180,6 +180,35 @@ def content(archive: tarfile.TarFile, name: str) -> bytes:
     return found.read()
 
 
+def at_an_address(made: Cluster, address: str) -> Cluster:
+    made.home.mkdir(parents=True, exist_ok=True)
+    cluster_ = {"name": "moorings", "cluster": {"server": f"https://{address}:6443"}}
+    made.kubeconfig.write_text(json.dumps({"clusters": [cluster_]}))
+    return made
+
+
+def test_no_proxy_is_asked_for_its_api(
+    made: Cluster, runner: RecordingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("no_proxy", "localhost")
+    at_an_address(made, "10.213.0.2").kubectl("get", "pods")
+    assert runner.ran[0].env is not None
+    assert runner.ran[0].env["NO_PROXY"] == "localhost,10.213.0.2"
+
+
+def test_what_is_typed_by_hand_goes_past_a_proxy_too(
+    made: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    cluster._how(at_an_address(made, "10.213.0.2"))
+    assert "NO_PROXY" not in capsys.readouterr().out
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    cluster._how(made)
+    assert "export NO_PROXY=10.213.0.2\n" in capsys.readouterr().out
+
+
 def test_an_image_is_an_archive_that_engines_load(tmp_path: Path) -> None:
     program = tmp_path / "busybox"
     program.write_text("program")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,6 +15,7 @@ from moorings import deployment, packages
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.packages import Supply
 from moorings.runner import Command, Result
+from moorings.services.cluster import Identity, Record
 from moorings.services.kube_others import WORKLOADS
 from moorings.services.kube_secrets import PASSWORDS
 from moorings.services.kubectl import OWNER, Raw
@@ -589,3 +591,26 @@ def test_down_takes_away_what_else_the_cluster_has_and_lets_be_seen(opens: Opens
     opens(client).down()
     (removed,) = [words.split()[1] for words in client.did if "part-of=moorings" in words]
     assert removed.endswith(",serviceaccount,ingress,daemonset")
+
+
+def test_each_file_of_kubectl_s_is_named_for_every_folder(
+    opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "./kc.yaml:/etc/kube/config")
+    here = Path.cwd()
+    assert opens(Client()).kubectl.env["KUBECONFIG"] == f"{here}/kc.yaml:/etc/kube/config"
+    monkeypatch.delenv("KUBECONFIG")
+    assert "KUBECONFIG" not in opens(Client()).kubectl.env
+
+
+def test_moor_s_own_cluster_is_not_asked_for_through_a_proxy(
+    opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    home = tmp_path / "state" / "clusters" / "shop"
+    home.mkdir(parents=True)
+    Record(Identity.of(os.getpid()), "10.213.0.0/30").write(home / "cluster.json")
+    server = {"cluster": {"server": "https://10.213.0.2:6443"}}
+    (home / "kubeconfig").write_text(json.dumps({"clusters": [server]}))
+    for one in opens(Client()).chosen._clients():
+        assert one.env["NO_PROXY"] == "localhost,10.213.0.2"

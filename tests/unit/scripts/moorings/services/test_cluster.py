@@ -248,3 +248,22 @@ def test_all_packages_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "etcd" in need.what
     assert {"containerd", "etcd-server", "busybox-static"} <= set(need.packages)
     assert need.how.startswith("as root: apt-get install --yes")
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_overlay_is_loaded_before_the_kernel_is_said_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    known, asked = tmp_path / "filesystems", tmp_path / "asked"
+    known.write_text("nodev\tproc\n")
+    loads = f'[ "$2" != overlay ] || printf "nodev\\toverlay\\n" >> {known}' if has else "exit 1"
+    program = tmp_path / "modprobe"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n{loads}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(cluster_needs, "FILESYSTEMS", known)
+    monkeypatch.setattr(cluster_needs, "BRIDGED", tmp_path / "bridge")
+    need = cluster_needs._overlay()
+    assert need.there is has
+    assert need.what == ("overlay" if has else "the kernel has no overlay filesystem")
+    assert asked.read_text() == "--quiet overlay\n--quiet br_netfilter\n"

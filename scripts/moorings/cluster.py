@@ -186,9 +186,12 @@ def load_image(cluster: Cluster, image: str, engine: Engine) -> None:
             return
         if engine.ask("image", "inspect", image).status != 0:
             raise MoorError(f"Docker has no image {image}", hint="docker images lists what it has")
-        archive = cluster.home / "var" / "tmp" / "image.tar"
-        engine.do("save", "--output", str(archive), image, timeout=SAVE)
-        cluster.load(archive)
+        archive = cluster.fresh()
+        try:
+            engine.do("save", "--output", str(archive), image, timeout=SAVE)
+            cluster.load(archive)
+        finally:
+            archive.unlink(missing_ok=True)
 
 
 def _load_archive(cluster: Cluster, archive: Path) -> None:

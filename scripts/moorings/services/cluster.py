@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -200,13 +201,22 @@ class Cluster:
 
         :raises CommandError: where containerd does not take it.
         """
-        place = self.home / "var" / "tmp" / archive.name
-        if archive != place:
-            shutil.copyfile(archive, place)
+        place = archive if archive.parent == self.inbox else self.fresh()
         try:
-            self._ctr("images", "import", f"/var/tmp/{archive.name}", timeout=IMPORT)
+            if archive != place:
+                shutil.copyfile(archive, place)
+            self._ctr("images", "import", f"/var/tmp/{place.name}", timeout=IMPORT)
         finally:
-            place.unlink()
+            place.unlink(missing_ok=True)
+
+    @property
+    def inbox(self) -> Path:
+        """The folder for archives, which the node knows as /var/tmp."""
+        return self.home / "var" / "tmp"
+
+    def fresh(self) -> Path:
+        """Return a place for an archive that nobody else writes to: deployments share a cluster."""
+        return self.inbox / f"{uuid.uuid4().hex}.tar"
 
     def tag(self, image: str, name: str) -> bool:
         """Give an image of the node a further name; tell whether there is such an image."""
@@ -246,7 +256,7 @@ class Cluster:
     def _start(self, owner: Identity | None) -> None:
         self.home.mkdir(parents=True, mode=0o700)
         (self.home / "logs").mkdir()
-        (self.home / "var" / "tmp").mkdir(parents=True)
+        self.inbox.mkdir(parents=True)
         self.cgroups.make()
         with ui.working("Starting the node"), _one_at_a_time():
             link = choose(self.name, self.runner)
@@ -272,7 +282,7 @@ class Cluster:
         self._until(self._takes_images, "containerd to answer")
         with ui.working("Loading the cluster's own images"):
             for image in self.programs.images():
-                archive = self.home / "var" / "tmp" / f"{image.name}.tar"
+                archive = self.fresh()
                 image.write(archive)
                 self.load(archive)
         with ui.working("Waiting for the node"):

@@ -1,5 +1,6 @@
 """Pods of one Kubernetes cluster: a release is proved in a pod of its own, then rolled out."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -67,6 +68,9 @@ PARTS = ("service/runtime", "service/requirements", "deploy/docker",
 
 #: Seconds that what the app leans on may take to come up, a Job, and an end beyond its grace.
 LEAN, JOB, BEYOND = 180.0, 600.0, 30.0
+
+#: Characters of the longest name of a namespace.
+LONGEST = 63
 
 #: What is applied before the app, in this order: the first makes the namespace.
 GROUND = ("namespace", "serviceaccount", "networkpolicy")
@@ -154,7 +158,12 @@ class K8s:
     @property
     def namespace(self) -> str:
         """The deployment's own, so that two checkouts never meet."""
-        return f"moorings-{self.context.layout.name}"[:63].rstrip("-")
+        whole = f"moorings-{self.context.layout.name}"
+        if len(whole) <= LONGEST:
+            return whole
+        # Two long names may begin alike.
+        digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+        return f"{whole[: LONGEST - 9].rstrip('-')}-{digest}"
 
     @property
     def cluster(self) -> KubeContext | None:

@@ -18,6 +18,7 @@ from moorings.services.cluster import Cluster, Identity, Record
 from moorings.services.cluster_build import KUBERNETES, Image, Programs
 from moorings.services.cluster_node import Node
 from moorings.services.cluster_plan import programs
+from moorings.services.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[5]
 PARTS = ROOT / "deploy" / "parts" / "cluster"
@@ -267,3 +268,28 @@ def test_overlay_is_loaded_before_the_kernel_is_said_to_have_none(
     assert need.there is has
     assert need.what == ("overlay" if has else "the kernel has no overlay filesystem")
     assert asked.read_text() == "--quiet overlay\n--quiet br_netfilter\n"
+
+
+def test_two_deployments_hand_it_images_at_once(made: Cluster, runner: RecordingRunner) -> None:
+    started(made, ourselves())
+    made.inbox.mkdir(parents=True)
+    engine = Engine(runner, Layout(ROOT, made.home, "one"), {})
+    for _ in range(2):
+        cluster.load_image(made, "app:1", engine)
+    saved = [argv[argv.index("--output") + 1] for argv in runner.argvs if "save" in argv]
+    imported = [argv[-1] for argv in runner.argvs if "import" in argv]
+    assert len(set(saved)) == 2
+    assert imported == [f"/var/tmp/{Path(one).name}" for one in saved]
+
+
+def test_archives_of_one_name_do_not_meet(
+    made: Cluster, runner: RecordingRunner, tmp_path: Path
+) -> None:
+    started(made, ourselves())
+    made.inbox.mkdir(parents=True)
+    theirs = made.inbox / "app.tar"
+    theirs.write_text("of another")
+    (tmp_path / "app.tar").write_text("mine")
+    made.load(tmp_path / "app.tar")
+    assert theirs.read_text() == "of another"
+    assert list(made.inbox.iterdir()) == [theirs]

@@ -614,3 +614,11 @@ def test_moor_s_own_cluster_is_not_asked_for_through_a_proxy(
     (home / "kubeconfig").write_text(json.dumps({"clusters": [server]}))
     for one in opens(Client()).chosen._clients():
         assert one.env["NO_PROXY"] == "localhost,10.213.0.2"
+
+
+def test_long_names_that_begin_alike_have_namespaces_of_their_own(opens: Opens) -> None:
+    names = ["shop", "a" * 54, "a" * 55, "a" * 54 + "b", "a" * 53 + "-b"]
+    spaces = [opens(Client(), deployment_name=name).namespace for name in names]
+    assert spaces[:2] == ["moorings-shop", "moorings-" + "a" * 54]
+    assert len(set(spaces)) == len(names)
+    assert all(len(one) <= 63 and not one.endswith("-") for one in spaces)

@@ -23,6 +23,11 @@ UNIX, SCHEME = "unix:", "http+unix"
 #: Bytes of the longest path of a Unix socket (unix(7): 108 with the zero at its end).
 LONGEST = 107
 
+#: What stands against a Unix socket where a container has the gateway.
+PORT_ALONE = Need(
+    "the gateway of containers listens on a port alone", False, "leave server.socket empty"
+)
+
 #: Connections that may wait for a master, as Gunicorn's own default.
 BACKLOG = 2048
 

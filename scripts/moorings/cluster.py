@@ -186,9 +186,12 @@ def load_image(cluster: Cluster, image: str, engine: Engine) -> None:
             return
         if engine.ask("image", "inspect", image).status != 0:
             raise MoorError(f"Docker has no image {image}", hint="docker images lists what it has")
-        archive = cluster.home / "var" / "tmp" / "image.tar"
-        engine.do("save", "--output", str(archive), image, timeout=SAVE)
-        cluster.load(archive)
+        archive = cluster.fresh()
+        try:
+            engine.do("save", "--output", str(archive), image, timeout=SAVE)
+            cluster.load(archive)
+        finally:
+            archive.unlink(missing_ok=True)
 
 
 def _load_archive(cluster: Cluster, archive: Path) -> None:
@@ -213,4 +216,6 @@ def _forget_gone(layout: Layout, made: Cluster) -> None:
 
 def _how(made: Cluster) -> None:
     ui.say(f"By hand: export KUBECONFIG={made.kubeconfig}")
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        ui.say(f"         export NO_PROXY={made.unproxied(os.environ)['NO_PROXY']}")
     ui.say(f"         export PATH={made.programs.bin}:$PATH")

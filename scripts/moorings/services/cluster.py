@@ -10,12 +10,14 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -31,6 +33,7 @@ from moorings.services.cluster_needs import PLUGINS
 from moorings.services.cluster_net import Link, choose, cut
 from moorings.services.cluster_node import Node
 from moorings.services.cluster_plan import CTR, NODE, programs
+from moorings.services.kubectl import at
 
 #: Seconds for a start, for the end of what was killed, and for one command.
 BOOT, END, ASK = 240.0, 30.0, 60.0
@@ -114,6 +117,21 @@ class Cluster:
         return self.home / "kubeconfig"
 
     @property
+    def server(self) -> str:
+        """Where its API is; empty where it was not started."""
+        try:
+            raw = json.loads(self.kubeconfig.read_text())
+        except (OSError, ValueError):
+            return ""
+        return str(at(raw, "clusters", 0, "cluster", "server") or "")
+
+    def unproxied(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return an environment whose proxy is not asked for its API: no proxy reaches that."""
+        address = urlsplit(self.server).hostname or ""
+        before = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+        return {**environ, "NO_PROXY": ",".join(filter(None, (before, address)))}
+
+    @property
     def cgroups(self) -> Cgroups:
         """Its cgroups."""
         return Cgroups(self.name)
@@ -145,7 +163,7 @@ class Cluster:
     def kubectl(self, *words: str, timeout: float = ASK, check: bool = True) -> Result:
         """Run Kubernetes' client against this cluster, and no other."""
         argv = [self.programs.kubectl, f"--kubeconfig={self.kubeconfig}", *words]
-        env = {**os.environ, "KUBECACHEDIR": str(self.home / "cache")}
+        env = {**self.unproxied(os.environ), "KUBECACHEDIR": str(self.home / "cache")}
         return self.runner.run(argv, timeout=timeout, env=env, quiet=True, check=check)
 
     def up(self, owner: int | None = None) -> bool:
@@ -183,13 +201,22 @@ class Cluster:
 
         :raises CommandError: where containerd does not take it.
         """
-        place = self.home / "var" / "tmp" / archive.name
-        if archive != place:
-            shutil.copyfile(archive, place)
+        place = archive if archive.parent == self.inbox else self.fresh()
         try:
-            self._ctr("images", "import", f"/var/tmp/{archive.name}", timeout=IMPORT)
+            if archive != place:
+                shutil.copyfile(archive, place)
+            self._ctr("images", "import", f"/var/tmp/{place.name}", timeout=IMPORT)
         finally:
-            place.unlink()
+            place.unlink(missing_ok=True)
+
+    @property
+    def inbox(self) -> Path:
+        """The folder for archives, which the node knows as /var/tmp."""
+        return self.home / "var" / "tmp"
+
+    def fresh(self) -> Path:
+        """Return a place for an archive that nobody else writes to: deployments share a cluster."""
+        return self.inbox / f"{uuid.uuid4().hex}.tar"
 
     def tag(self, image: str, name: str) -> bool:
         """Give an image of the node a further name; tell whether there is such an image."""
@@ -229,7 +256,7 @@ class Cluster:
     def _start(self, owner: Identity | None) -> None:
         self.home.mkdir(parents=True, mode=0o700)
         (self.home / "logs").mkdir()
-        (self.home / "var" / "tmp").mkdir(parents=True)
+        self.inbox.mkdir(parents=True)
         self.cgroups.make()
         with ui.working("Starting the node"), _one_at_a_time():
             link = choose(self.name, self.runner)
@@ -255,7 +282,7 @@ class Cluster:
         self._until(self._takes_images, "containerd to answer")
         with ui.working("Loading the cluster's own images"):
             for image in self.programs.images():
-                archive = self.home / "var" / "tmp" / f"{image.name}.tar"
+                archive = self.fresh()
                 image.write(archive)
                 self.load(archive)
         with ui.working("Waiting for the node"):

@@ -29,6 +29,10 @@ PROGRAMS = {
 #: Where Debian has the plug-ins that connect pods.
 PLUGINS = Path("/usr/lib/cni/bridge")
 
+#: The filesystems that the kernel has by now; and what is there once rules hold on a bridge too, so
+#: that an answer between two pods of one comes from the Service that was asked.
+FILESYSTEMS, BRIDGED = Path("/proc/filesystems"), Path("/proc/sys/net/bridge")
+
 NAMESPACES = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--mount-proc"]
 
 
@@ -63,8 +67,25 @@ def _namespaces() -> Need:
 
 
 def _overlay() -> Need:
-    there = "\toverlay\n" in Path("/proc/filesystems").read_text()
+    # On a fresh machine both are modules that nobody has needed yet.
+    if not _has_overlay():
+        _load("overlay")
+    if not BRIDGED.exists():
+        _load("br_netfilter")
+    there = _has_overlay()
     return Need("overlay" if there else "the kernel has no overlay filesystem", there, INSTEAD)
+
+
+def _has_overlay() -> bool:
+    return "\toverlay\n" in FILESYSTEMS.read_text()
+
+
+def _load(module: str) -> None:
+    """Load a module of the kernel; fine where it has none, or may not."""
+    program = packages.find("modprobe")
+    if program:
+        argv = [program, "--quiet", module]
+        LocalRunner().run(argv, timeout=15, quiet=True, check=False)
 
 
 def _cgroups() -> Need:

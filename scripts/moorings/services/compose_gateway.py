@@ -74,8 +74,7 @@ class ComposeGateway:
     def needs(self) -> list[Need]:
         """Want the address that the settings name, where it does not have that already."""
         if self.server.socket:
-            fact = "the gateway of containers listens on a port alone"
-            return [Need(fact, False, "leave server.socket empty")]
+            return [addresses.PORT_ALONE]
         found, wanted = self.project.find("gateway"), addresses.wanted(self.server)
         now = found.published(OUTER) if found is not None and found.goes_on else ""
         if now == wanted or not self.server.port:

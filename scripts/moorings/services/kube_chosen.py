@@ -1,7 +1,7 @@
 """The cluster of a deployment: named, else where it was deployed last, else current, else own."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +58,10 @@ class Chosen:
 
     def _clients(self) -> Iterator[Kubectl]:
         """Return the operator's own client, and that of moor's own cluster, if one runs."""
-        environ = dict(os.environ)
+        environ = _anywhere(os.environ)
+        for one in kube_own.running(self.layout, self.runner):
+            # It may be the operator's current one.
+            environ = one.unproxied(environ)
         yield Kubectl(self.runner, environ, "", self.namespace)
         own = kube_own.nearest(self.layout, self.runner)
         if own is not None:
@@ -129,3 +132,10 @@ class Chosen:
     def answers(self) -> Need:
         """Want an API that answers, to somebody whom it knows."""
         return kube_context.answers(self.kubectl, self.kubectl.context)
+
+
+def _anywhere(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment that names the same files of kubectl in every folder."""
+    files = environ.get("KUBECONFIG", "").split(os.pathsep)
+    whole = os.pathsep.join(str(Path(file).absolute()) for file in files if file)
+    return {**environ, **({"KUBECONFIG": whole} if whole else {})}

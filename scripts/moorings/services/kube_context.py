@@ -1,26 +1,30 @@
 """Which cluster is meant: a local one is touched, any other one only where it was named."""
 
-import ipaddress
 import json
 import os
 import re
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import psutil
 
 from moorings import packages
 from moorings.services import kube_refusals
 from moorings.services.kubectl import ASK, Kubectl, at
 from moorings.target import Need
 
-#: How programs that make clusters on one machine name their contexts.
-LOCAL = re.compile(
-    r"kind-.+|minikube|k3d-.+|docker-desktop|rancher-desktop|orbstack|moorings(-.+)?"
-)
+#: How programs name their contexts that make clusters on one machine, with an API on loopback.
+LOCAL = re.compile(r"kind-.+|minikube|k3d-.+|docker-desktop|rancher-desktop|orbstack")
+
+#: Contexts whose API is on a network between this host and the node, by the names of such links:
+#: minikube's may be a bridge of any name, those of moor's own clusters are like no others.
+LINKS = {"minikube": re.compile(".+"), "moorings": re.compile(r"moor-[0-9a-f]{8}")}
 
 #: Names that such programs have for this machine.
 HERE = ("localhost", "kubernetes.docker.internal", "host.docker.internal")
@@ -36,8 +40,9 @@ class Context:
 
     @property
     def local(self) -> bool:
-        """Whether its name is that of a cluster on one machine, and its API is near."""
-        return bool(LOCAL.fullmatch(self.name)) and _near(urlsplit(self.server).hostname or "")
+        """Whether its name is that of a cluster on one machine, and its API is on this one."""
+        host = urlsplit(self.server).hostname or ""
+        return bool(LOCAL.fullmatch(self.name) and _here(host)) or _linked(self.name, host)
 
     @property
     def kind(self) -> str:
@@ -45,13 +50,34 @@ class Context:
         return self.name.split("-")[0]
 
 
-def _near(host: str) -> bool:
-    if host in HERE:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
+def _here(host: str) -> bool:
+    address = _address(host)
+    # k3d names all addresses of the host: who asks there comes to this one.
+    here = address is not None and (address.is_loopback or address.is_unspecified)
+    return here or host in HERE
+
+
+def _linked(name: str, host: str) -> bool:
+    """Tell whether an address is in a network of this host that such a cluster may be on."""
+    address, links = _address(host), LINKS.get(name)
+    if address is None or links is None:
         return False
+    return any(address in network for link, network in _networks() if links.fullmatch(link))
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _networks() -> Iterator[tuple[str, IPv4Network]]:
+    """Yield the networks that this host has addresses in, with the links that lead there."""
+    for link, addresses in psutil.net_if_addrs().items():
+        for one in addresses:
+            if one.family == socket.AF_INET and one.netmask:
+                yield link, IPv4Network(f"{one.address}/{one.netmask}", strict=False)
 
 
 def current(kubectl: Kubectl, wanted: str = "") -> Context | None:

@@ -23,6 +23,10 @@ from moorings.target import Release
 #: announced beyond the time for which a client may be idle.
 LAST, MARGIN = 6, 1
 
+#: Seconds that a pod has to boot, at least: it may be slower than the one that was proved, on a
+#: node with more to do. In the manifests too, so that by the default no pod is another one.
+BOOTS = 120
+
 #: What a release is named by in labels.
 VERSION = "moorings.version"
 
@@ -187,6 +191,8 @@ def _patches(wanted: Wanted) -> list[Raw]:
         "labels": {**versions(release), "moorings.mark": mark(release)},
     }
     reads = [{"configMapRef": {"name": "app"}}, {"secretRef": {"name": "settings"}}]
+    # It is asked each second.
+    boots = {"failureThreshold": max(server.boot_timeout, BOOTS)}
     app = {
         "metadata": {"annotations": {RELEASE: release.label}},
         "spec": {
@@ -197,7 +203,7 @@ def _patches(wanted: Wanted) -> list[Raw]:
                 "metadata": known,
                 "spec": {
                     "terminationGracePeriodSeconds": pod_grace(server),
-                    "containers": [{"name": "app", "envFrom": reads}],
+                    "containers": [{"name": "app", "envFrom": reads, "startupProbe": boots}],
                 },
             },
         },

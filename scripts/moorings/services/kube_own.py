@@ -13,7 +13,6 @@ from moorings.services import go
 from moorings.services.cluster import Cluster
 from moorings.services.cluster_build import Programs
 from moorings.services.engine import Engine
-from moorings.services.kubectl import at
 
 
 def running(layout: Layout, runner: Runner) -> Iterator[Cluster]:
@@ -38,7 +37,7 @@ def nearest(layout: Layout, runner: Runner) -> Cluster | None:
 
 def at_address(layout: Layout, runner: Runner, server: str) -> Cluster | None:
     """Return the one whose API is there."""
-    return next((one for one in running(layout, runner) if _server(one) == server), None)
+    return next((one for one in running(layout, runner) if one.server == server), None)
 
 
 def load(layout: Layout, runner: Runner, server: str, image: str, engine: Engine) -> None:
@@ -59,11 +58,3 @@ def _same(image: str, engine: Engine) -> list[str]:
     said = engine.ask("image", "inspect", "--format", "{{json .RepoTags}}", image)
     names = json.loads(said.output) if said.status == 0 else []
     return [name for name in names if name != image]
-
-
-def _server(own: Cluster) -> str:
-    try:
-        raw = json.loads(own.kubeconfig.read_text())
-    except (OSError, ValueError):
-        return ""
-    return str(at(raw, "clusters", 0, "cluster", "server") or "")

@@ -15,6 +15,9 @@ GOES = 180.0
 KINDS = ("deployment,statefulset,service,horizontalpodautoscaler,poddisruptionbudget,"
          "networkpolicy,job,pod,configmap,secret,serviceaccount")  # fmt: skip
 
+#: The same of those that are the operator's own, where the cluster has them and they may be seen.
+THEIRS = ("ingress", "httproute", "cronjob", "daemonset")
+
 ABSENT = "--ignore-not-found"
 
 
@@ -36,9 +39,13 @@ class Removal:
             self.kubectl.do("delete", "namespace", self.kubectl.namespace, ABSENT, timeout=GOES)
             return
         mine = ("--selector", "app.kubernetes.io/part-of=moorings", ABSENT)
-        self.kubectl.do("delete", KINDS, *mine, timeout=GOES)
+        more = [kind for kind in THEIRS if self._knows(kind)]
+        self.kubectl.do("delete", ",".join([KINDS, *more]), *mine, timeout=GOES)
         # By hand it has no label; the next deploy would find clients shut out.
         self.kubectl.do("delete", "configmap", FLAG, ABSENT)
+
+    def _knows(self, kind: str) -> bool:
+        return self.kubectl.ask("get", kind, "--output", "name").status == 0
 
     def _require_alone(self) -> None:
         """See that nothing of others' goes with the namespace."""

@@ -1,5 +1,7 @@
 """Pods of one Kubernetes cluster: a release is proved in a pod of its own, then rolled out."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -8,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from moorings import cluster, lifecycle, probe, service, ui
+from moorings import addresses, cluster, lifecycle, probe, service, ui
 from moorings.contract.outcome import Limit
 from moorings.errors import MoorError
 from moorings.packages import Supply
@@ -20,6 +22,7 @@ from moorings.services import (
     kube_others,
     kube_own,
     kube_pods,
+    kube_secrets,
 )
 from moorings.services.app_images import AppImages
 from moorings.services.cluster import Cluster
@@ -66,9 +69,15 @@ PARTS = ("service/runtime", "service/requirements", "deploy/docker",
 #: Seconds that what the app leans on may take to come up, a Job, and an end beyond its grace.
 LEAN, JOB, BEYOND = 180.0, 600.0, 30.0
 
+#: Characters of the longest name of a namespace.
+LONGEST = 63
+
 #: What is applied before the app, in this order: the first makes the namespace.
 GROUND = ("namespace", "serviceaccount", "networkpolicy")
 PARTS_OF_IT = ("app", "gateway")
+
+#: All that has a place in a deploy; what else manifests say is the operator's own.
+PLACED = (*GROUND, "config", "postgres", "jaeger", "migration", *PARTS_OF_IT)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,14 @@ class Options:
         choices=("debian", "public"),
     )
     replicas: int = option(2, "pods of the app at least", least=1)
-    most: int = option(6, "pods of the app at most, under load", least=1)
+    most: int = option(
+        6, "pods of the app at most, under load; k8s.replicas, where that is more", least=1
+    )
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Pods at least and at most."""
+        return self.replicas, max(self.most, self.replicas)
 
 
 #: For the grid: as many as there are, so that a load changes nothing.
@@ -142,7 +158,12 @@ class K8s:
     @property
     def namespace(self) -> str:
         """The deployment's own, so that two checkouts never meet."""
-        return f"moorings-{self.context.layout.name}"[:63].rstrip("-")
+        whole = f"moorings-{self.context.layout.name}"
+        if len(whole) <= LONGEST:
+            return whole
+        # Two long names may begin alike.
+        digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+        return f"{whole[: LONGEST - 9].rstrip('-')}-{digest}"
 
     @property
     def cluster(self) -> KubeContext | None:
@@ -192,11 +213,27 @@ class K8s:
 
     def needs(self) -> list[Need]:
         """Want a cluster that may be touched and answers, and an engine for the images."""
+        unmeant = self._unmeant()
+        if unmeant:
+            return unmeant
         startable = self._startable()
         if startable is not None:
             return [startable, *self.images.needs()]
         needs = self._of_cluster()
         return [*needs, *self.images.needs()] if needs[0].there else needs
+
+    def _unmeant(self) -> list[Need]:
+        """Want no setting that means nothing here: it would be taken and ignored."""
+        settings, found = self.context.settings, []
+        if self.server.socket:
+            found.append(addresses.PORT_ALONE)
+        if settings.gateway.kind == "none":
+            fact = "clients reach the pods of the app by the gateway alone"
+            found.append(Need(fact, False, "leave gateway.kind empty"))
+        if settings.jaeger.storage != "memory" and not self._told:
+            how = "leave jaeger.storage as it is; docs/scale-out.md has the component jaeger-badger"
+            found.append(Need("Jaeger in a pod keeps traces in memory", False, how))
+        return found
 
     def _startable(self) -> Need | None:
         """Want one that may be started, where there is none: by kind, else one of moor's own."""
@@ -303,12 +340,15 @@ class K8s:
 
     def _objects(self, release: Release, *names: str) -> list[Raw]:
         """Return the objects of a release that belong to some parts, in the order of these."""
+        return _chosen(self._all(release), names)
+
+    def _all(self, release: Release) -> list[Raw]:
         if self.context.runner.dry:
             return []
         known = mark(release)
         if known not in self._rendered:
             self._rendered[known] = self._rendering(release, self._stand_ins())
-        return _chosen(self._rendered[known], names)
+        return self._rendered[known]
 
     def _rendering(self, release: Release, images: Mapping[str, str]) -> list[Raw]:
         manifests = self._manifests(release)
@@ -326,6 +366,7 @@ class K8s:
     def _prepare(self) -> None:
         """Make its folder, its secrets at first use, and note which cluster it is on."""
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kube_secrets.adopt(self.kubectl, self.home / "secrets")
         make = str(self.context.layout.root / "deploy" / "docker" / "secrets.sh")
         argv = [make, str(self.home / "secrets")]
         self.context.runner.run(argv, timeout=10, quiet=True)
@@ -338,8 +379,8 @@ class K8s:
             image=self.images.name(release.version),
             images=images,
             server=self.server,
-            replicas=self.options.replicas,
-            most=max(self.options.most, self.options.replicas),
+            replicas=self.options.bounds[0],
+            most=self.options.bounds[1],
         )
 
     def _apply(self, objects: list[Raw], step: str) -> None:
@@ -367,7 +408,8 @@ class K8s:
     def _lean(self, release: Release) -> None:
         """Start what the app leans on, unless it runs, and wait until it is ready."""
         self._check(release)
-        self._apply(self._ground(release, "config"), "ground")
+        own = [one for one in self._all(release) if name_of(one) not in PLACED]
+        self._apply([*self._ground(release, "config"), *own], "ground")
         self._apply(self._beside.but_running(self._objects(release, *self._leans)), "lean")
         for name in self._leans:
             self._watch("statefulset" if name == "postgres" else "deployment", name, LEAN)
@@ -391,12 +433,28 @@ class K8s:
 
     def renew(self) -> None:
         """Make anew what the app leans on and is not as the working tree would make it."""
+        self._keep_bounds()
         for one, why in self._changes():
             name, kind = name_of(one), one["kind"].lower()
             with ui.working(f"Making {name} anew: {why}"):
                 self._apply([one], "renewed")
                 self._watch(kind, name, LEAN)
             ui.good(f"made {name} anew: {why}")
+
+    def _keep_bounds(self) -> None:
+        """Set what the name of a release that runs does not tell: how many pods there are."""
+        live = self.live()
+        if live is None or live.version != self.version().version:
+            return
+        lifecycle.require(self._unmeant())
+        low, high = self.options.bounds
+        wanted = {"minReplicas": low, "maxReplicas": high}
+        found = self.kubectl.find("horizontalpodautoscaler", "app")
+        if found is None or found["spec"].items() >= wanted.items():
+            return
+        patch = json.dumps({"spec": wanted})
+        self.kubectl.do("patch", "horizontalpodautoscaler", "app", "--patch", patch)
+        ui.good(f"the autoscaler keeps {low} to {high} pods of the app")
 
     def _changes(self) -> list[tuple[Raw, str]]:
         release, live = self.version(), self.live()
@@ -483,7 +541,7 @@ class K8s:
     @property
     def _patience(self) -> float:
         """Seconds of a whole rollout: each pod has its own deadline, which the cluster keeps."""
-        return (self.server.boot_timeout + BEYOND) * max(self.options.most, 2)
+        return (self.server.boot_timeout + BEYOND) * max(self.options.bounds[1], 2)
 
     def retire(self, release: Release) -> None:
         """Wait until its pods, which the rollout has told to end, have drained."""

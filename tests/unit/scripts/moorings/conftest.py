@@ -4,10 +4,13 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from moorings.runner import Command, Result, Runner
@@ -63,3 +66,22 @@ def foreground() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+#: A host in an office, with a bridge of minikube's and a link to a cluster of moor's own.
+LINKS = {
+    "lo": ("127.0.0.1", "255.0.0.0"),
+    "eth0": ("10.20.0.9", "255.255.255.0"),
+    "br-9f": ("192.168.49.1", "255.255.255.0"),
+    "moor-0a1b2c3d": ("10.213.0.1", "255.255.255.252"),
+}
+
+
+@pytest.fixture
+def links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this host have those links, and no others."""
+    found = {
+        name: [SimpleNamespace(family=socket.AF_INET, address=address, netmask=netmask)]
+        for name, (address, netmask) in LINKS.items()
+    }
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: found)

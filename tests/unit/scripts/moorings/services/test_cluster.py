@@ -18,6 +18,7 @@ from moorings.services.cluster import Cluster, Identity, Record
 from moorings.services.cluster_build import KUBERNETES, Image, Programs
 from moorings.services.cluster_node import Node
 from moorings.services.cluster_plan import programs
+from moorings.services.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[5]
 PARTS = ROOT / "deploy" / "parts" / "cluster"
@@ -180,6 +181,35 @@ def content(archive: tarfile.TarFile, name: str) -> bytes:
     return found.read()
 
 
+def at_an_address(made: Cluster, address: str) -> Cluster:
+    made.home.mkdir(parents=True, exist_ok=True)
+    cluster_ = {"name": "moorings", "cluster": {"server": f"https://{address}:6443"}}
+    made.kubeconfig.write_text(json.dumps({"clusters": [cluster_]}))
+    return made
+
+
+def test_no_proxy_is_asked_for_its_api(
+    made: Cluster, runner: RecordingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("no_proxy", "localhost")
+    at_an_address(made, "10.213.0.2").kubectl("get", "pods")
+    assert runner.ran[0].env is not None
+    assert runner.ran[0].env["NO_PROXY"] == "localhost,10.213.0.2"
+
+
+def test_what_is_typed_by_hand_goes_past_a_proxy_too(
+    made: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    cluster._how(at_an_address(made, "10.213.0.2"))
+    assert "NO_PROXY" not in capsys.readouterr().out
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    cluster._how(made)
+    assert "export NO_PROXY=10.213.0.2\n" in capsys.readouterr().out
+
+
 def test_an_image_is_an_archive_that_engines_load(tmp_path: Path) -> None:
     program = tmp_path / "busybox"
     program.write_text("program")
@@ -219,3 +249,47 @@ def test_all_packages_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "etcd" in need.what
     assert {"containerd", "etcd-server", "busybox-static"} <= set(need.packages)
     assert need.how.startswith("as root: apt-get install --yes")
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_overlay_is_loaded_before_the_kernel_is_said_to_have_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    known, asked = tmp_path / "filesystems", tmp_path / "asked"
+    known.write_text("nodev\tproc\n")
+    loads = f'[ "$2" != overlay ] || printf "nodev\\toverlay\\n" >> {known}' if has else "exit 1"
+    program = tmp_path / "modprobe"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n{loads}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(cluster_needs, "FILESYSTEMS", known)
+    monkeypatch.setattr(cluster_needs, "BRIDGED", tmp_path / "bridge")
+    need = cluster_needs._overlay()
+    assert need.there is has
+    assert need.what == ("overlay" if has else "the kernel has no overlay filesystem")
+    assert asked.read_text() == "--quiet overlay\n--quiet br_netfilter\n"
+
+
+def test_two_deployments_hand_it_images_at_once(made: Cluster, runner: RecordingRunner) -> None:
+    started(made, ourselves())
+    made.inbox.mkdir(parents=True)
+    engine = Engine(runner, Layout(ROOT, made.home, "one"), {})
+    for _ in range(2):
+        cluster.load_image(made, "app:1", engine)
+    saved = [argv[argv.index("--output") + 1] for argv in runner.argvs if "save" in argv]
+    imported = [argv[-1] for argv in runner.argvs if "import" in argv]
+    assert len(set(saved)) == 2
+    assert imported == [f"/var/tmp/{Path(one).name}" for one in saved]
+
+
+def test_archives_of_one_name_do_not_meet(
+    made: Cluster, runner: RecordingRunner, tmp_path: Path
+) -> None:
+    started(made, ourselves())
+    made.inbox.mkdir(parents=True)
+    theirs = made.inbox / "app.tar"
+    theirs.write_text("of another")
+    (tmp_path / "app.tar").write_text("mine")
+    made.load(tmp_path / "app.tar")
+    assert theirs.read_text() == "of another"
+    assert list(made.inbox.iterdir()) == [theirs]

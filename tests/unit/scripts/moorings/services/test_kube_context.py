@@ -8,12 +8,17 @@ from moorings import packages
 from moorings.services import kube_context, kube_refusals
 from moorings.services.kube_context import Context
 
+pytestmark = pytest.mark.usefixtures("links")
+
 
 @pytest.mark.parametrize(
     ("name", "server", "local"),
     [
         ("kind-kind", "https://127.0.0.1:34567", True),
+        ("kind-kind", "https://[::1]:34567", True),
+        ("k3d-shop", "https://0.0.0.0:6443", True),
         ("minikube", "https://192.168.49.2:8443", True),
+        ("minikube", "https://127.0.0.1:32769", True),
         ("docker-desktop", "https://kubernetes.docker.internal:6443", True),
         ("moorings", "https://10.213.0.2:6443", True),
         # A name is soon given; its API is far away.
@@ -21,9 +26,19 @@ from moorings.services.kube_context import Context
         ("minikube", "https://cluster.example:443", False),
         ("production", "https://127.0.0.1:6443", False),
         ("kind-kind", "", False),
+        # Or on a private address, as clusters of a company are.
+        ("moorings-prod", "https://10.20.0.5:6443", False),
+        ("kind-of-prod", "https://172.16.3.1:6443", False),
+        ("k3d-staging", "https://192.168.1.10:6443", False),
+        ("minikube", "https://192.168.1.10:8443", False),
+        ("moorings", "https://10.20.0.5:6443", False),
+        ("moorings", "https://10.213.0.6:6443", False),
+        ("moorings-prod", "https://10.213.0.2:6443", False),
     ],
 )
-def test_a_local_cluster_has_a_known_name_and_is_near(name: str, server: str, local: bool) -> None:
+def test_a_local_cluster_has_a_known_name_and_is_on_this_machine(
+    name: str, server: str, local: bool
+) -> None:
     assert Context(name, server).local is local
 
 

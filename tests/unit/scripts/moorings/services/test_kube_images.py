@@ -40,6 +40,9 @@ class Client(RecordingRunner):
         return [" ".join(argv) for argv in self.argvs if argv[0] != "kubectl"]
 
 
+pytestmark = pytest.mark.usefixtures("links")
+
+
 @pytest.fixture(autouse=True)
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kubectl").touch(0o755)
@@ -74,24 +77,24 @@ def test_it_is_brought_by_who_made_the_cluster(name: str, argv: str, own: list[s
 
 def test_a_cluster_of_moors_own_has_a_way_of_its_own(own: list[str]) -> None:
     client = Client([])
-    images(client, own, "moorings").bring({"APP": IMAGE})
+    images(client, own, "moorings", "10.213.0.2").bring({"APP": IMAGE})
     assert (client.did, own) == ([], [IMAGE])
 
 
 def test_an_image_is_brought_once_by_whatever_names(own: list[str]) -> None:
-    made = images(Client([]), own, "moorings")
+    made = images(Client([]), own, "moorings", "10.213.0.2")
     made.bring({"APP": IMAGE, "OTHER": IMAGE})
     made.bring({"APP": IMAGE})
     assert own == [IMAGE]
-    images(Client([]), own, "moorings").bring({"APP": IMAGE})
+    images(Client([]), own, "moorings", "10.213.0.2").bring({"APP": IMAGE})
     assert own == [IMAGE, IMAGE], "another cluster does not have it"
 
 
 def test_what_every_node_has_is_not_brought(own: list[str]) -> None:
     both, one = [f"docker.io/{IMAGE}"], ["docker.io/library/other:1"]
-    images(Client(both, [*both, *one]), own, "moorings").bring({"APP": IMAGE})
+    images(Client(both, [*both, *one]), own, "moorings", "10.213.0.2").bring({"APP": IMAGE})
     assert own == []
-    images(Client(both, one), own, "moorings").bring({"APP": IMAGE})
+    images(Client(both, one), own, "moorings", "10.213.0.2").bring({"APP": IMAGE})
     assert own == [IMAGE]
 
 

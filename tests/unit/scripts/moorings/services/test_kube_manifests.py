@@ -2,7 +2,10 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from moorings.services import kube_manifests
 from moorings.services.kube_manifests import LAST, MARGIN, Wanted, overlay
@@ -10,6 +13,8 @@ from moorings.services.kubectl import at, stream
 from moorings.settings import Server
 from moorings.target import Release
 
+ROOT = Path(__file__).resolve().parents[5]
+SERVER = Server()
 RELEASE = Release("4b6e64a8fc27-gunicorn", "4b6e64a8", "0123456789ab", {"A": "x y", "B": "'q'"})
 
 
@@ -18,8 +23,9 @@ def wanted() -> Wanted:
     return Wanted("moorings-a", RELEASE, "moorings/a:4b", images, Server(), replicas=2, most=4)
 
 
-def patches() -> dict[str, Any]:
-    found = [json.loads(one["patch"]) for one in overlay(wanted())["patches"]]
+def patches(server: Server = SERVER) -> dict[str, Any]:
+    asked = overlay(replace(wanted(), server=server))
+    found = [json.loads(one["patch"]) for one in asked["patches"]]
     return {f"{one['kind']}/{one['metadata']['name']}": one for one in found}
 
 
@@ -55,6 +61,16 @@ def test_a_pod_has_the_time_that_its_stop_takes() -> None:
     hook = at(patches()["Deployment/gateway"], "spec", "template", "spec", "containers", 0,
               "lifecycle", "preStop", "exec", "command")  # fmt: skip
     assert hook[-1] == f"touch /run/gateway/drain && sleep {server.keep_alive + MARGIN}"
+
+
+def test_a_pod_may_boot_as_long_as_the_settings_say_and_no_less_than_by_the_manifest() -> None:
+    (base,) = yaml.safe_load_all((ROOT / "deploy/k8s/base/deployment.yaml").read_text())
+    where = ("spec", "template", "spec", "containers", 0, "startupProbe")
+    assert at(base, *where)["periodSeconds"] == 1
+    for seconds, boots in ((30, 120), (60, 120), (300, 300)):
+        app = patches(Server(boot_timeout=seconds))["Deployment/app"]
+        assert at(app, *where) == {"failureThreshold": boots}
+    assert at(base, *where)["failureThreshold"] == 120
 
 
 def test_no_patch_sets_the_number_of_pods() -> None:

@@ -1,6 +1,8 @@
 """What the target does with a cluster, by a client of it that only records."""
 
+import base64
 import json
+import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,7 +15,9 @@ from moorings import deployment, packages
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.packages import Supply
 from moorings.runner import Command, Result
+from moorings.services.cluster import Identity, Record
 from moorings.services.kube_others import WORKLOADS
+from moorings.services.kube_secrets import PASSWORDS
 from moorings.services.kubectl import OWNER, Raw
 from moorings.target import Release
 from moorings.targets.k8s import K8s
@@ -261,6 +265,8 @@ def builds(opens: Opens) -> Callable[[Client], K8s]:
     def made(client: Client, **flags: object) -> K8s:
         target = opens(client, **flags)
         (target.home / "secrets").mkdir(parents=True)
+        for name in PASSWORDS:
+            (target.home / "secrets" / name).touch()
         return target
 
     return made
@@ -446,3 +452,173 @@ def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None
     assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
     for name in ("moorings.version", "app.kubernetes.io/version"):
         assert made["metadata"]["labels"][name] == RELEASE.version
+
+
+def mounts(kind: str, name: str, *secrets: str, **more: object) -> Raw:
+    volumes = [{"name": "tmp", "emptyDir": {}}]
+    volumes += [{"name": one, "secret": {"secretName": one}} for one in secrets]
+    spec = {"template": {"spec": {"volumes": volumes}}}
+    return {"kind": kind, "metadata": {"name": name, **more}, "spec": spec}
+
+
+def secret(**values: str) -> Result:
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    return Result(0, json.dumps({"kind": "Secret", "data": data}))
+
+
+THEIR_PASSWORDS = {name: f"their {name}" for name in PASSWORDS}
+DATABASE = mounts("StatefulSet", "postgres", "postgres-1")
+
+
+def deployed_elsewhere(*workloads: Raw, **said: Result) -> Client:
+    """A namespace that another machine has deployed to."""
+    listed = {
+        "get jobs,deployments,statefulsets": Result(0, json.dumps({"items": workloads})),
+        "get secret postgres-1": secret(**THEIR_PASSWORDS),
+        "get secret app-1": secret(database_url="theirs", secret_key="new"),
+        "get secret migration-1": secret(migration_url="old", secret_key="old"),
+        "get secret migration-2": secret(migration_url="new", secret_key="old"),
+    }
+    return Client(create=rendered(*WHOLE), get_namespace=THERE, **listed, **said)
+
+
+def test_a_second_machine_takes_up_the_passwords_that_the_data_have(opens: Opens) -> None:
+    client = deployed_elsewhere(
+        mounts("Job", "migration-b", "migration-2", creationTimestamp="2026-02-01T00:00:00Z"),
+        mounts("Job", "migration-c", "migration-1", creationTimestamp="2026-01-01T00:00:00Z"),
+        mounts("Deployment", "app", "app-1"),
+        DATABASE,
+    )
+    target = opens(client)
+    target.sources.copy(RELEASE.version)
+    target._check(RELEASE)
+    folder = target.home / "secrets"
+    assert {file.name: file.read_text() for file in folder.iterdir()} == {
+        **THEIR_PASSWORDS, "database_url": "theirs", "migration_url": "new", "secret_key": "new",
+    }  # fmt: skip
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+
+
+CLAIM = Result(0, '{"kind": "PersistentVolumeClaim"}')
+FORBIDDEN = Result(1, 'Error from server (Forbidden): secrets "postgres-1" is forbidden')
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        deployed_elsewhere(DATABASE, get_secret_postgres_1=FORBIDDEN),
+        deployed_elsewhere(DATABASE, get_secret_postgres_1=Result(0)),
+        # After `down` on the other machine.
+        deployed_elsewhere(get_persistentvolumeclaim=CLAIM),
+    ],
+    ids=["no right", "no secret", "the data alone"],
+)
+def test_without_them_nothing_is_made_in_their_place(opens: Opens, client: Client) -> None:
+    said = {name.replace("postgres 1", "postgres-1"): one for name, one in client.said.items()}
+    client.said = said
+    target = opens(client)
+    with pytest.raises(MoorError, match="database in moorings-shop are not on this") as refused:
+        target.build(RELEASE)
+    assert f"to {target.home / 'secrets'}" in refused.value.hint
+    assert client.did == []
+    assert not any(argv[0].endswith("secrets.sh") for argv in client.argvs)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "set_to"),
+    [((2, 6), None), ((2, 9), '{"minReplicas": 2, "maxReplicas": 6}')],
+    ids=["as they are", "patched by hand"],
+)
+def test_a_deploy_of_what_runs_sets_the_bounds_of_the_autoscaler(
+    builds: Opens, bounds: tuple[int, int], set_to: str | None
+) -> None:
+    client, target = scaled(builds, *bounds)
+    target.renew()
+    command = f'patch horizontalpodautoscaler app --patch {{"spec": {set_to}}}'
+    assert client.did == ([command] if set_to else [])
+
+
+def test_more_pods_at_least_are_more_at_most(builds: Opens) -> None:
+    client, target = scaled(builds, 2, 6, k8s_replicas=8)
+    target.renew()
+    (command,) = client.did
+    assert command.endswith('--patch {"spec": {"minReplicas": 8, "maxReplicas": 8}}')
+
+
+def scaled(builds: Opens, least: int, most: int, **flags: object) -> tuple[Client, K8s]:
+    """A release that runs as the checkout is, between some bounds."""
+    found = {"spec": {"minReplicas": least, "maxReplicas": most, "metrics": []}}
+    client = Client(get_namespace=THERE, get_horizontalpodautoscaler=Result(0, json.dumps(found)))
+    target = builds(client, **flags)
+    client.said["get deployments"] = live(target.version())
+    return client, target
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "what"),
+    [
+        ("server_socket", "/run/app.sock", "the gateway of containers listens on a port alone"),
+        ("gateway_kind", "none", "clients reach the pods of the app by the gateway alone"),
+        ("jaeger_storage", "badger", "Jaeger in a pod keeps traces in memory"),
+    ],
+)
+def test_a_setting_that_means_nothing_here_is_refused(
+    builds: Opens, flag: str, value: str, what: str
+) -> None:
+    _, target = scaled(builds, 2, 6, **{flag: value})
+    (need,) = target.needs()
+    assert (need.there, need.what) == (False, what)
+    assert flag.replace("_", ".") in need.how
+    with pytest.raises(NeedError, match=what):
+        target.renew()
+
+
+def test_a_manifest_of_the_operator_s_own_is_applied_with_the_configuration(builds: Opens) -> None:
+    own = {"kind": "Deployment", "metadata": {"name": "redis"}}
+    client = Client(create=rendered(*WHOLE, own), get_namespace=THERE)
+    target = builds(client, k8s_images="public")
+    target._watch = lambda *arguments: None  # type: ignore[method-assign]
+    target.sources.copy(RELEASE.version)
+    target._lean(RELEASE)
+    applied = json.loads((target.home / "ground.json").read_text())["items"]
+    assert [one["metadata"]["name"] for one in applied] == ["moorings-shop", "redis"]
+
+
+def test_down_takes_away_what_else_the_cluster_has_and_lets_be_seen(opens: Opens) -> None:
+    client = holding(OURS)
+    client.said["get httproute"] = Result(1, "error: the server doesn't have a resource type")
+    client.said["get cronjob"] = Result(1, "Error from server (Forbidden)")
+    opens(client).down()
+    (removed,) = [words.split()[1] for words in client.did if "part-of=moorings" in words]
+    assert removed.endswith(",serviceaccount,ingress,daemonset")
+
+
+def test_each_file_of_kubectl_s_is_named_for_every_folder(
+    opens: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "./kc.yaml:/etc/kube/config")
+    here = Path.cwd()
+    assert opens(Client()).kubectl.env["KUBECONFIG"] == f"{here}/kc.yaml:/etc/kube/config"
+    monkeypatch.delenv("KUBECONFIG")
+    assert "KUBECONFIG" not in opens(Client()).kubectl.env
+
+
+def test_moor_s_own_cluster_is_not_asked_for_through_a_proxy(
+    opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    home = tmp_path / "state" / "clusters" / "shop"
+    home.mkdir(parents=True)
+    Record(Identity.of(os.getpid()), "10.213.0.0/30").write(home / "cluster.json")
+    server = {"cluster": {"server": "https://10.213.0.2:6443"}}
+    (home / "kubeconfig").write_text(json.dumps({"clusters": [server]}))
+    for one in opens(Client()).chosen._clients():
+        assert one.env["NO_PROXY"] == "localhost,10.213.0.2"
+
+
+def test_long_names_that_begin_alike_have_namespaces_of_their_own(opens: Opens) -> None:
+    names = ["shop", "a" * 54, "a" * 55, "a" * 54 + "b", "a" * 53 + "-b"]
+    spaces = [opens(Client(), deployment_name=name).namespace for name in names]
+    assert spaces[:2] == ["moorings-shop", "moorings-" + "a" * 54]
+    assert len(set(spaces)) == len(names)
+    assert all(len(one) <= 63 and not one.endswith("-") for one in spaces)

@@ -20,6 +20,7 @@ from moorings.services import (
     kube_others,
     kube_own,
     kube_pods,
+    kube_progress,
 )
 from moorings.services.app_images import AppImages
 from moorings.services.cluster import Cluster
@@ -391,12 +392,22 @@ class K8s:
 
     def renew(self) -> None:
         """Make anew what the app leans on and is not as the working tree would make it."""
+        self._take_back()
         for one, why in self._changes():
             name, kind = name_of(one), one["kind"].lower()
             with ui.working(f"Making {name} anew: {why}"):
                 self._apply([one], "renewed")
                 self._watch(kind, name, LEAN)
             ui.good(f"made {name} anew: {why}")
+
+    def _take_back(self) -> None:
+        """Undo what is left of a rollout that was cut off: it would go on by itself some day."""
+        if self.context.runner.dry or not self.chosen.there():
+            return
+        found = self.kubectl.every("deployments,replicasets")
+        cut = [name for name in PARTS_OF_IT if kube_progress.of(found, name).halfway]
+        if cut:
+            Revisions.now(self.kubectl, cut).undo(self._patience)
 
     def _changes(self) -> list[tuple[Raw, str]]:
         release, live = self.version(), self.live()
@@ -508,17 +519,15 @@ class K8s:
         return self.kubectl.get("pods", *_of(release))
 
     def live(self) -> Release | None:
-        """Return the release of the Deployment, where pods of it and of the gateway are ready.
+        """Return the release of the pods that clients reach, where some of the gateway are ready.
 
         :raises CommandError: where the cluster does not say.
         """
         if not self.chosen.there():
             return None
-        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.every("deployments")}
-        app, before = found.get("app"), found.get("gateway")
-        if app is None or before is None:
-            return None
-        if not all(at(one, "status", "availableReplicas") for one in (app, before)):
+        found = self.kubectl.every("deployments,replicasets")
+        app, before = (kube_progress.of(found, name).serving for name in PARTS_OF_IT)
+        if not app or not before:
             return None
         told = at(app, "spec", "template", "metadata", "annotations", RELEASE)
         return Release.of_label(str(told or ""))

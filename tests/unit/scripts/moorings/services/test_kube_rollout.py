@@ -9,6 +9,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 
 from moorings.errors import CommandError, NotReadyError
 from moorings.runner import Command, Result
+from moorings.services.kube_pods import NAME
 from moorings.services.kube_rollout import Revisions, Rollout
 from moorings.services.kubectl import Kubectl
 
@@ -16,7 +17,7 @@ from moorings.services.kubectl import Kubectl
 def deployment(revision: str, name: str = "app", generation: int = 1, **status: int) -> Result:
     """One whose rollout is over."""
     ready = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
-    metadata = {"name": name, "generation": generation,
+    metadata = {"name": name, "generation": generation, "labels": {NAME: name},
                 "annotations": {"deployment.kubernetes.io/revision": revision}}  # fmt: skip
     raw = {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1},
            "status": {**ready, **status}}  # fmt: skip
@@ -34,8 +35,15 @@ class Client(RecordingRunner):
         self.ran.append(command)
         if command.argv[1] != "get":
             return self.said.get(command.argv[1], Result(0))
+        if command.argv[2] == "deployments,replicasets":
+            return next((one for one in self.said.values() if one.status), None) or self._all()
         name = command.argv[-4 if "--selector" in command.argv else 3].rpartition("=")[2]
         return self.said.get(name, Result(0))
+
+    def _all(self) -> Result:
+        return Result(
+            0, json.dumps({"items": [json.loads(one.output) for one in self.said.values()]})
+        )
 
     @property
     def did(self) -> list[str]:
@@ -56,6 +64,12 @@ def test_what_was_there_goes_back_and_what_was_not_goes() -> None:
     before.undo(timeout=1)
     assert client.did == ["rollout undo deployment/app --to-revision=3",
                           "delete deployment gateway --ignore-not-found"]  # fmt: skip
+
+
+def test_after_a_rollout_that_was_cut_off_it_goes_back_to_what_serves() -> None:
+    old = json.loads(deployment("3").output) | {"kind": "ReplicaSet"}
+    client = Client(app=deployment("4", availableReplicas=2), old=Result(0, json.dumps(old)))
+    assert Revisions.now(Kubectl(client, {}), ("app",)).known == {"app": "3"}
 
 
 def test_what_has_not_changed_stays() -> None:
@@ -105,8 +119,8 @@ class Refused(Client):
     """Has no pod of a StatefulSet, and notes each try to make one."""
 
     def __init__(self, *noted: Result) -> None:
-        raw = {"kind": "StatefulSet", "spec": {"replicas": 1},
-               "metadata": {"name": "postgres", "uid": "u"}}  # fmt: skip
+        metadata = {"name": "postgres", "uid": "u", "labels": {NAME: "postgres"}}
+        raw = {"kind": "StatefulSet", "spec": {"replicas": 1}, "metadata": metadata}
         super().__init__(postgres=Result(0, json.dumps(raw)))
         self.noted = list(noted)
 

@@ -367,17 +367,74 @@ def test_down_takes_the_flag_of_maintenance_away_whoever_made_it(opens: Opens) -
     assert "delete configmap flags --ignore-not-found" in client.did
 
 
+DEPLOYMENTS = "get_deployments,replicasets"
+
+
 def postgres(image: str) -> Raw:
     template = {"spec": {"containers": [{"image": image}]}}
     return named("StatefulSet", "postgres", "postgres", spec={"template": template})
 
 
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def revision(number: int, release: Release, name: str, kind: str, **status: int) -> Raw:
+    """A Deployment or a ReplicaSet."""
+    told = {"metadata": {"annotations": {"moorings.release": release.label}}}
+    one = named(kind, name if kind == "Deployment" else f"{name}-{number}", name,
+                spec={"template": told, "replicas": 2}, status=status)  # fmt: skip
+    one["metadata"]["annotations"] = {REVISION: str(number)}
+    return one
+
+
+APP = ("app", "Deployment")
+ALL_NEW = {"updatedReplicas": 2, "replicas": 2, "availableReplicas": 2}
+CUT_OFF = {"updatedReplicas": 1, "replicas": 3, "availableReplicas": 2}
+
+
 def live(release: Release) -> Result:
     """The Deployments of a release that serves."""
-    told = {"metadata": {"annotations": {"moorings.release": release.label}}}
-    more: Raw = {"spec": {"template": told}, "status": {"availableReplicas": 1}}
-    both = [named("Deployment", name, name, **more) for name in ("app", "gateway")]
+    both = [revision(1, release, name, "Deployment", **ALL_NEW) for name in ("app", "gateway")]
     return Result(0, json.dumps({"items": both}))
+
+
+def cut_off(old: int, new: int) -> Result:
+    """A rollout of another release that was cut off, with so many old and new pods that serve."""
+    next_ = replace(RELEASE, version="next")
+    found = [
+        revision(2, next_, "app", "Deployment", **(CUT_OFF | {"availableReplicas": old + new})),
+        # One that is gone back to is used again: its revision tells its age, and no time does.
+        revision(2, next_, "app", "ReplicaSet", availableReplicas=new),
+        revision(1, RELEASE, "app", "ReplicaSet", availableReplicas=old),
+        revision(1, RELEASE, "gateway", "Deployment", **ALL_NEW),
+    ]
+    return Result(0, json.dumps({"items": found}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "version"), [(2, 0, RELEASE.version), (1, 1, RELEASE.version), (0, 2, "next")]
+)
+def test_in_the_middle_of_a_rollout_the_old_release_is_live(
+    opens: Opens, old: int, new: int, version: str
+) -> None:
+    found = opens(Client(**{DEPLOYMENTS: cut_off(old, new)})).live()
+    assert found is not None
+    assert found.version == version
+
+
+def test_where_no_pod_of_it_serves_nothing_is_live(opens: Opens) -> None:
+    assert opens(Client(**{DEPLOYMENTS: cut_off(0, 0)})).live() is None
+
+
+def test_a_rollout_that_was_cut_off_is_undone_before_anything_is_renewed(opens: Opens) -> None:
+    client = Client(**{DEPLOYMENTS: cut_off(2, 0)})
+    target = opens(client)
+    target._changes = list  # type: ignore[method-assign]
+    client.said["get deployment app"] = Result(0, json.dumps(revision(2, RELEASE, *APP)))
+    whole = revision(3, RELEASE, *APP, **ALL_NEW)
+    client.said["get deployment,replicaset,pod"] = Result(0, json.dumps(whole))
+    target.renew()
+    assert client.did == ["rollout undo deployment/app --to-revision=1"]
 
 
 @pytest.fixture
@@ -389,7 +446,7 @@ def running(builds: Opens) -> Callable[[str], tuple[Client, K8s]]:
             create=rendered(*WHOLE, postgres(image)),
             apply=Result(0, json.dumps(postgres(image))),
             get_namespace=THERE,
-            get_deployments=live(RELEASE),
+            **{DEPLOYMENTS: live(RELEASE)},
             get_statefulset=Result(0, json.dumps(postgres("old"))),
         )
         target = builds(client, k8s_images="public")

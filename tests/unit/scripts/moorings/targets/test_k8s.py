@@ -1,18 +1,24 @@
 """What the target does with a cluster, by a client of it that only records."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
-from moorings import deployment, packages
+from moorings import cluster, deployment, packages
+from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError, NeedError
+from moorings.history import Entry
 from moorings.packages import Supply
-from moorings.runner import Command, Result
+from moorings.runner import Command, DryRunner, Result
+from moorings.services.app_images import AppImages
+from moorings.services.kube_forwards import Forward
 from moorings.services.kube_others import WORKLOADS
 from moorings.services.kubectl import OWNER, Raw
 from moorings.target import Release
@@ -503,3 +509,94 @@ def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None
     assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
     for name in ("moorings.version", "app.kubernetes.io/version"):
         assert made["metadata"]["labels"][name] == RELEASE.version
+
+
+#: A kubectl that writes down what it is told, and knows what is in a folder of its own.
+KUBECTL = """#!/bin/sh
+folder=$(dirname "$0")
+while [ "$1" = --context ] || [ "$1" = --namespace ]; do shift 2; done
+echo "$*" >> "$folder/told"
+if [ -f "$folder/$1 $2" ]; then cat "$folder/$1 $2"; fi
+"""
+
+
+@pytest.fixture
+def dry(
+    opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Result], Deployment]:
+    """Return a deployment in a dry run, in which a release serves."""
+    monkeypatch.setattr(AppImages, "needs", lambda self: [])
+    monkeypatch.setattr(AppImages, "built", lambda self: {RELEASE.version})
+    folder = tmp_path / "programs"
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    (folder / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "docker").chmod(0o755)
+    (folder / "kubectl").write_text(KUBECTL)
+    (folder / "get deployments,replicasets").write_text(live(RELEASE).output)
+    (folder / "get namespace").write_text(THERE.output)
+
+    def made(view: Result) -> Deployment:
+        (folder / "config view").write_text(view.output)
+        flags = {"deployment.state": str(tmp_path / "state"), "deployment.name": "shop",
+                 "server.boot_timeout": 1}  # fmt: skip
+        return deployment.open(ROOT, {}, flags, "k8s", DryRunner(), looks_only=True)
+
+    return made
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return all but the lock, which a dry run takes too."""
+    return {str(one): one.read_bytes() for one in folder.rglob("*")
+            if one.is_file() and one.name != "lock"}  # fmt: skip
+
+
+VERBS: dict[str, Callable[[Deployment], object]] = {
+    "deploy": Deployment.deploy,
+    "reload": Deployment.reload,
+    "rollback": lambda made: made.rollback("before"),
+    "down": lambda made: made.down(volumes=True),
+    "maintenance": lambda made: made.maintain(on=True),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_dry_run_changes_nothing(
+    dry: Callable[[Result], Deployment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    made = dry(context("kind-shop"))
+    monkeypatch.setattr(AppImages, "built", lambda self: {RELEASE.version, "before"})
+    for version in (RELEASE.version, "before"):
+        (made.layout.releases / version).mkdir(parents=True)
+    entries = [asdict(Entry(one, "", "", "")) for one in (RELEASE.version, "before")]
+    made.history.record.write_text(json.dumps(entries))
+    way = subprocess.Popen(["sleep", "60"])
+    forwards = made.layout.home / "k8s" / "forwards"
+    forwards.mkdir(parents=True)
+    note = Forward("pod/app", 8000, 1, way.pid, psutil.Process(way.pid).create_time())
+    for name in ("gateway", "candidate"):
+        (forwards / f"{name}.json").write_text(json.dumps(asdict(note)))
+    before = files(tmp_path / "state")
+    try:
+        VERBS[verb](made)
+        assert way.poll() is None
+    finally:
+        way.kill()
+        way.wait()
+    assert files(tmp_path / "state") == before
+    told = (tmp_path / "programs" / "told").read_text().splitlines()
+    assert {line.split()[0] for line in told} <= {"get", "config", "auth"}
+
+
+def test_a_dry_run_starts_no_cluster_and_sweeps_none_away(
+    dry: Callable[[Result], Deployment],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = dry(Result(0, ""))
+    monkeypatch.setattr(K8s, "live", lambda self: None)
+    monkeypatch.setattr(Supply, "_can", lambda self, missing: True)
+    monkeypatch.setattr(cluster, "start", lambda *words, **more: pytest.fail("it is started"))
+    made.deploy()
+    assert files(tmp_path / "state") == {}
+    assert "./moor cluster up" in capsys.readouterr().out

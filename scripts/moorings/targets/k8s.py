@@ -564,6 +564,19 @@ class K8s:
     def _pods(self) -> list[Raw]:
         return self.kubectl.get("pods") if self.cluster is not None else []
 
+    def beside(self) -> list[str]:
+        """Return the parts that are there, whether they come up or not: the cluster goes on trying.
+
+        :raises CommandError: where the cluster does not say.
+        """
+        if not self.chosen.there():
+            return []
+        mine = ("--selector", "app.kubernetes.io/part-of=moorings")
+        found = self.kubectl.every("deployments,statefulsets,jobs", *mine)
+        # A Job that has ended is a note of it.
+        there = [one for one in found if one["kind"] != "Job" or at(one, "status", "active")]
+        return sorted({name_of(one) for one in there})
+
     def strays(self) -> list[str]:
         """Return none: the cluster itself knows all that runs."""
         return []

@@ -15,6 +15,7 @@ from moorings import cluster, deployment, packages
 from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError, NeedError
 from moorings.history import Entry
+from moorings.lifecycle import left
 from moorings.packages import Supply
 from moorings.runner import Command, DryRunner, Result
 from moorings.services.app_images import AppImages
@@ -509,6 +510,15 @@ def test_a_job_is_known_by_its_release_with_which_it_goes(builds: Opens) -> None
     assert made["metadata"]["name"] == f"migration-{RELEASE.version}"
     for name in ("moorings.version", "app.kubernetes.io/version"):
         assert made["metadata"]["labels"][name] == RELEASE.version
+
+
+def test_after_a_failed_first_deploy_it_is_said_what_runs_on(opens: Opens) -> None:
+    jobs = [named("Job", f"{name}-1", name, status={"active": active} if active else {})
+            for name, active in (("migration", 1), ("acceptance", 0))]  # fmt: skip
+    found = [postgres("image"), named("Deployment", "jaeger", "jaeger"), *jobs]
+    listed = Result(0, json.dumps({"items": found}))
+    target = opens(Client(**{"get_deployments,statefulsets,jobs": listed}))
+    assert left(target) == "jaeger and migration and postgres run on until ./moor down k8s"
 
 
 #: A kubectl that writes down what it is told, and knows what is in a folder of its own.

@@ -114,6 +114,22 @@ class Progress:
                       reverse=True)  # fmt: skip
 
     @property
+    def stuck(self) -> list[Raw]:
+        """The pods of an older revision of a StatefulSet for which it waits, and for ever.
+
+        It replaces none that has not been ready before:
+        https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+        """
+        label, revision = self._mark
+        if label != OF_REVISION or not (self.observed and revision):
+            return []
+        pods = [one for one in self.beside if one.get("kind") == "Pod"]
+        return [
+            one for one in pods if at(one, "metadata", "labels", label) != revision
+            and not kube_pods.going(one) and not kube_pods.ready(one)
+        ]  # fmt: skip
+
+    @property
     def _mark(self) -> tuple[str, str]:
         """The label by which a new pod is known, and its value."""
         if self.raw.get("kind") == "StatefulSet":

@@ -44,6 +44,7 @@ class Rollout:
             seen = self.progress
             if seen.complete:
                 return True
+            self._free(seen.stuck)
             # A Deployment says it itself.
             if self.kind == "statefulset" and not seen.pods:
                 refused = refusals.of(seen.raw)
@@ -57,6 +58,11 @@ class Rollout:
                 raise self.failed(seen, late.fact) from None
         if not done:
             raise self.failed(seen, seen.failure, refused)
+
+    def _free(self, stuck: Iterable[Raw]) -> None:
+        for one in stuck:
+            words = ("delete", "pod", kube_pods.name(one), "--ignore-not-found", "--wait=false")
+            self.kubectl.do(*words)
 
     def failed(self, seen: Progress, said: str, refused: Refused | None = None) -> MoorError:
         """Return the error of a rollout that does not get on, with the reason in one line.

@@ -10,6 +10,7 @@ from tests.unit.scripts.moorings.conftest import RecordingRunner
 from moorings.errors import CommandError, NotReadyError
 from moorings.runner import Command, Result
 from moorings.services.kube_pods import NAME
+from moorings.services.kube_progress import OF_REVISION
 from moorings.services.kube_rollout import Revisions, Rollout
 from moorings.services.kubectl import Kubectl
 
@@ -149,3 +150,41 @@ def test_a_quota_that_refuses_the_pod_of_postgresql_ends_the_wait_at_once() -> N
 
 def test_what_was_noted_before_means_nothing() -> None:
     assert "waited 1 s for postgres" in watch(Refused(events("1")), timeout=0.6)
+
+
+def stateful(revision: str, ready: str, **status: int) -> Result:
+    """A StatefulSet whose update revision is `new`, and its pod."""
+    name, labels = "postgres", {NAME: "postgres"}
+    own = {"kind": "StatefulSet", "metadata": {"name": name, "labels": labels, "generation": 2},
+           "spec": {"replicas": 1},
+           "status": {"observedGeneration": 2, "updateRevision": "new", **status}}  # fmt: skip
+    pod = {"kind": "Pod",
+           "metadata": {"name": "postgres-0", "labels": {**labels, OF_REVISION: revision}},
+           "status": {"conditions": [{"type": "Ready", "status": ready}]}}  # fmt: skip
+    return Result(0, json.dumps({"items": [own, pod]}))
+
+
+class Broken(Client):
+    """Makes the new pod of a StatefulSet only once the old one is taken away."""
+
+    def finish(self, command: Command) -> Result:
+        if command.argv[1] == "delete":
+            whole = {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
+            self.said["postgres"] = stateful("new", "True", **whole)
+        return super().finish(command)
+
+
+def test_a_pod_that_never_got_ready_is_taken_away_for_the_mended_one() -> None:
+    client = Broken(postgres=stateful("old", "False"))
+    Rollout(Kubectl(client, {}), "statefulset", "postgres").watch(timeout=2)
+    assert client.did == ["delete pod postgres-0 --ignore-not-found --wait=false"]
+
+
+@pytest.mark.parametrize(("revision", "ready"), [("old", "True"), ("new", "False")])
+def test_one_that_its_statefulset_replaces_itself_or_that_is_new_is_left(
+    revision: str, ready: str
+) -> None:
+    client = Client(postgres=stateful(revision, ready))
+    with pytest.raises(NotReadyError):
+        Rollout(Kubectl(client, {}), "statefulset", "postgres").watch(timeout=0)
+    assert [words for words in client.did if words.startswith("delete")] == []

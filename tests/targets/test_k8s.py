@@ -9,7 +9,7 @@ from moorings.contract.suite import pytest_generate_tests, records, test_check  
 #: there anyway. Each other check has a deploy of its own, a minute here: `./moor check k8s`.
 ASKED = (
     "serve", "drain.running", "deploy.broken", "trace.ledger", "trace.arrives", "trace.edges",
-    "trace.errors", "trace.stream", "logs.json", "pods.load", "pods.evict", "pods.node",
+    "trace.errors", "trace.stream", "logs.json", "pods.load", "pods.evict",
     "secure.policy", "secure.user", "secure.readonly", "secure.caps", "secure.headers",
     "data.roles",
 )  # fmt: skip

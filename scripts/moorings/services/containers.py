@@ -187,7 +187,8 @@ def instances(engine: Engine, container: Container) -> list[Instance]:
     roles = {one.pid: "helper" for one in found}
     if master is not None:
         roles[master[0].pid] = "master"
-        roles |= {one.pid: "worker" for one in _workers(master[1])}
+        serving = workers({one.pid: one.command for one in master[1]})
+        roles |= dict.fromkeys(serving, "worker")
     return [_instance(container, one, roles[one.pid], release.version) for one in found]
 
 
@@ -195,10 +196,15 @@ def _children(found: list[Process], of: Process) -> list[Process]:
     return [one for one in found if one.parent == of.pid]
 
 
-def _workers(children: list[Process]) -> list[Process]:
-    """Return those that serve the app: Apache has front servers too, and names the others."""
-    named = [one for one in children if one.command.startswith("moorings")]
-    return named or [one for one in children if "apache2" not in one.command]
+def workers(commands: Mapping[int, str]) -> set[int]:
+    """Return which children of a master serve the app, by their command lines.
+
+    Apache has front servers too, and names the others. Where the master is the container's first
+    process, what reads its messages is a child of it as well.
+    """
+    named = {pid for pid, command in commands.items() if command.startswith("moorings")}
+    return named or {pid for pid, command in commands.items()
+                     if "apache2" not in command and "runtime.messages" not in command}  # fmt: skip
 
 
 def _instance(container: Container, process: Process, role: str, version: str = "") -> Instance:

@@ -105,6 +105,8 @@ class Forwards:
 
     def end(self, name: str) -> None:
         """End one; fine where there is none."""
+        if self.kubectl.runner.dry:
+            return
         found = self._read(name)
         if found is not None:
             found.end()

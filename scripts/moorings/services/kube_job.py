@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorings import probe
-from moorings.errors import CommandError, NotReadyError
+from moorings import probe, ui
+from moorings.errors import CommandError, MoorError, NotReadyError
 from moorings.services import kube_logs, kube_reasons
 from moorings.services.kube_events import Refusals, Refused
 from moorings.services.kubectl import Kubectl, Raw, at
@@ -30,9 +30,15 @@ class Job:
         :raises NotReadyError: where it does not begin, or does not end.
         """
         self.remove()
-        self.kubectl.apply([self.raw], file)
-        if self.kubectl.runner.dry:
-            return
+        try:
+            self.kubectl.apply([self.raw], file)
+            if not self.kubectl.runner.dry:
+                self._wait(timeout)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _wait(self, timeout: float) -> None:
         refusals = Refusals(self.kubectl)
         refused: Refused | None = None
 
@@ -75,6 +81,18 @@ class Job:
             return why
         field = f"involvedObject.name={self.name}"
         return kube_reasons.of_events(self.kubectl.get("events", "--field-selector", field))
+
+    def _stop(self) -> None:
+        """Remove it, as it runs on where nobody waits for it: after Ctrl-C, or as late.
+
+        Its end is not waited for, and a failure hides nothing of why.
+        """
+        try:
+            # It goes after its pod: the next run waits for both.
+            self.kubectl.do("delete", "job", self.name, "--ignore-not-found",
+                            "--cascade=foreground", "--wait=false")  # fmt: skip
+        except MoorError as late:
+            ui.warn(f"job {self.name} may run on: {late.fact}")
 
     def remove(self) -> None:
         """Remove it with its pods; fine where there is none."""

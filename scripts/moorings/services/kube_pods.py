@@ -1,10 +1,12 @@
 """Pods, and the processes in them as this host sees them, where the cluster is on this host."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from moorings.services import containers
 from moorings.services.kubectl import Raw, at
 from moorings.services.own_id import own_id
 from moorings.target import Instance
@@ -95,6 +97,8 @@ def _processes(pod: Raw, found: Sequence[psutil.Process]) -> Iterator[Instance]:
     parents = _parents(found)
     first = {pid for pid, parent in parents.items() if parent not in parents}
     master = _master(parents, first)
+    near = [one for one in found if parents.get(one.pid) == master]
+    workers = containers.workers(_commands(near))
     for process in found:
         pid = process.pid
         if role(pod) not in APPS:
@@ -105,7 +109,7 @@ def _processes(pod: Raw, found: Sequence[psutil.Process]) -> Iterator[Instance]:
         what = "helper"
         if pid == master:
             what = "master"
-        elif parents.get(pid) == master:
+        elif pid in workers:
             what = "worker"
         yield from _instance(process, what, pod)
 
@@ -118,6 +122,15 @@ def _parents(found: Sequence[psutil.Process]) -> dict[int, int]:
         except psutil.NoSuchProcess:
             continue
     return parents
+
+
+def _commands(found: Sequence[psutil.Process]) -> dict[int, str]:
+    commands = {}
+    for process in found:
+        # One that has just ended serves nothing.
+        with suppress(psutil.NoSuchProcess):
+            commands[process.pid] = " ".join(process.cmdline())
+    return commands
 
 
 def _master(parents: Mapping[int, int], first: set[int]) -> int:

@@ -80,6 +80,23 @@ class Progress:
         return next((one for one in groups if revision and at(one, *REVISION) == revision), None)
 
     @property
+    def serving(self) -> Raw:
+        """What has the pods that clients reach; empty: there is no such pod.
+
+        The workload itself where its rollout is complete. In the middle of one it has the new
+        template already and counts old pods: there it is the older ReplicaSet that has some.
+        """
+        groups = [one for one in self.beside if one.get("kind") == "ReplicaSet"]
+        wanted = [self.raw] if self.complete else groups
+        there = [one for one in wanted if at(one, "status", "availableReplicas")]
+        return min(there, key=lambda one: int(at(one, *REVISION) or 0), default={})
+
+    @property
+    def halfway(self) -> bool:
+        """Whether clients reach an older revision than the one that is to run."""
+        return bool(self.serving) and at(self.serving, *REVISION) != at(self.raw, *REVISION)
+
+    @property
     def hopeless(self) -> bool:
         """Whether a new pod will not come up, however long it is waited for."""
         return kube_reasons.hopeless(self.pods)
@@ -97,11 +114,35 @@ class Progress:
                       reverse=True)  # fmt: skip
 
     @property
+    def stuck(self) -> list[Raw]:
+        """The pods of an older revision of a StatefulSet for which it waits, and for ever.
+
+        It replaces none that has not been ready before:
+        https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+        """
+        label, revision = self._mark
+        if label != OF_REVISION or not (self.observed and revision):
+            return []
+        pods = [one for one in self.beside if one.get("kind") == "Pod"]
+        return [
+            one for one in pods if at(one, "metadata", "labels", label) != revision
+            and not kube_pods.going(one) and not kube_pods.ready(one)
+        ]  # fmt: skip
+
+    @property
     def _mark(self) -> tuple[str, str]:
         """The label by which a new pod is known, and its value."""
         if self.raw.get("kind") == "StatefulSet":
             return OF_REVISION, str(at(self.raw, "status", "updateRevision") or "")
         return OF_GROUP, str(at(self._group, "metadata", "labels", OF_GROUP) or "")
+
+
+def of(found: Sequence[Raw], name: str, kind: str = "deployment") -> Progress:
+    """Return that of a workload among objects of one answer."""
+    mine = [one for one in found if at(one, "metadata", "labels", kube_pods.NAME) == name]
+    own = [one for one in mine if str(one.get("kind")).lower() == kind
+           and at(one, "metadata", "name") == name]  # fmt: skip
+    return Progress(own[0] if own else {}, mine)
 
 
 def _condition(raw: Raw | None, kind: str, status: str) -> Raw | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moorings import probe, ui
 from moorings.errors import MoorError, NotReadyError
-from moorings.services import kube_logs, kube_pods, kube_reasons, kube_refusals
+from moorings.services import kube_logs, kube_pods, kube_progress, kube_reasons, kube_refusals
 from moorings.services.kube_events import Refusals, Refused
 from moorings.services.kube_progress import REVISION, Progress
 from moorings.services.kubectl import Kubectl, Raw, at
@@ -28,9 +28,7 @@ class Rollout:
         """One look at it: all of it in one answer, so that its parts belong together."""
         kinds = f"{self.kind},pod" if self.kind == "statefulset" else f"{self.kind},replicaset,pod"
         found = self.kubectl.get(kinds, "--selector", f"{kube_pods.NAME}={self.name}")
-        own = [one for one in found if str(one.get("kind")).lower() == self.kind
-               and at(one, "metadata", "name") == self.name]  # fmt: skip
-        return Progress(own[0] if own else {}, found)
+        return kube_progress.of(found, self.name, self.kind)
 
     def watch(self, timeout: float) -> None:
         """Wait until it is complete.
@@ -46,6 +44,7 @@ class Rollout:
             seen = self.progress
             if seen.complete:
                 return True
+            self._free(seen.stuck)
             # A Deployment says it itself.
             if self.kind == "statefulset" and not seen.pods:
                 refused = refusals.of(seen.raw)
@@ -59,6 +58,11 @@ class Rollout:
                 raise self.failed(seen, late.fact) from None
         if not done:
             raise self.failed(seen, seen.failure, refused)
+
+    def _free(self, stuck: Iterable[Raw]) -> None:
+        for one in stuck:
+            words = ("delete", "pod", kube_pods.name(one), "--ignore-not-found", "--wait=false")
+            self.kubectl.do(*words)
 
     def failed(self, seen: Progress, said: str, refused: Refused | None = None) -> MoorError:
         """Return the error of a rollout that does not get on, with the reason in one line.
@@ -91,8 +95,10 @@ class Revisions:
 
         :raises CommandError: where the cluster does not say: an undo deletes what was not there.
         """
-        found = {name: kubectl.require("deployment", name) for name in names}
-        return cls(kubectl, {name: _revision(one) for name, one in found.items()})
+        found = kubectl.every("deployments,replicasets")
+        seen = {name: kube_progress.of(found, name) for name in names}
+        # After a rollout that was cut off, what serves is not what the Deployment says.
+        return cls(kubectl, {name: _revision(one.serving or one.raw) for name, one in seen.items()})
 
     def undo(self, timeout: float) -> None:
         """Go back to what ran before; what did not run before goes.

@@ -44,16 +44,22 @@ class Kubectl:
         return [self.program, *context, *namespace, *words]
 
     def ask(self, *words: str, timeout: float = ASK) -> Result:
-        """Run a command that only looks; a failure is a status, not an error."""
+        """Run a command that only looks; a failure is a status, not an error.
+
+        Its warnings are no part of an answer; where it fails, what it says of that is.
+        """
         if not packages.find(self.program):
             return Result(127, "kubectl is not installed")
         # It only looks, so a dry run asks too.
         runner = LocalRunner() if self.runner.dry else self.runner
         argv = self.argv(*words)
         try:
-            return runner.run(argv, timeout=timeout, env=self.env, quiet=True, check=False)
+            said = runner.run(
+                argv, timeout=timeout, env=self.env, quiet=True, check=False, apart=True
+            )
         except MoorError as problem:
             return Result(124, problem.fact)
+        return Result(said.status, said.output + (said.errors if said.status != 0 else ""))
 
     def do(self, *words: str, timeout: float = CHANGE) -> str:
         """Run a command, printed so that it can be repeated by hand; return its output.
@@ -76,6 +82,9 @@ class Kubectl:
             fact, hint = kube_refusals.silent(said.output, self.context)
             raise CommandError(fact, log=said.output.strip(), hint=hint)
         found = parsed(said.output)
+        if said.output.strip() and not found:
+            fact = f"what kubectl says of {words[0]} cannot be read"
+            raise CommandError(fact, log=said.output.strip())
         return list(found["items"]) if "items" in found else [found] if found else []
 
     def require(self, kind: str, name: str) -> Raw | None:

@@ -22,6 +22,7 @@ from moorings.services import (
     kube_others,
     kube_own,
     kube_pods,
+    kube_progress,
     kube_secrets,
 )
 from moorings.services.app_images import AppImages
@@ -267,6 +268,9 @@ class K8s:
         lifecycle.require(self._of_cluster())
 
     def _throwaway(self) -> None:
+        if self.context.runner.dry:
+            ui.command(["./moor", "cluster", "up"])
+            return
         cluster.start(self.context.layout, self.context.runner, yes=True)
 
     def version(self) -> Release:
@@ -433,6 +437,7 @@ class K8s:
 
     def renew(self) -> None:
         """Make anew what the app leans on and is not as the working tree would make it."""
+        self._take_back()
         self._keep_bounds()
         for one, why in self._changes():
             name, kind = name_of(one), one["kind"].lower()
@@ -455,6 +460,15 @@ class K8s:
         patch = json.dumps({"spec": wanted})
         self.kubectl.do("patch", "horizontalpodautoscaler", "app", "--patch", patch)
         ui.good(f"the autoscaler keeps {low} to {high} pods of the app")
+
+    def _take_back(self) -> None:
+        """Undo what is left of a rollout that was cut off: it would go on by itself some day."""
+        if self.context.runner.dry or not self.chosen.there():
+            return
+        found = self.kubectl.every("deployments,replicasets")
+        cut = [name for name in PARTS_OF_IT if kube_progress.of(found, name).halfway]
+        if cut:
+            Revisions.now(self.kubectl, cut).undo(self._patience)
 
     def _changes(self) -> list[tuple[Raw, str]]:
         release, live = self.version(), self.live()
@@ -566,17 +580,15 @@ class K8s:
         return self.kubectl.get("pods", *_of(release))
 
     def live(self) -> Release | None:
-        """Return the release of the Deployment, where pods of it and of the gateway are ready.
+        """Return the release of the pods that clients reach, where some of the gateway are ready.
 
         :raises CommandError: where the cluster does not say.
         """
         if not self.chosen.there():
             return None
-        found = {str(at(one, "metadata", "name")): one for one in self.kubectl.every("deployments")}
-        app, before = found.get("app"), found.get("gateway")
-        if app is None or before is None:
-            return None
-        if not all(at(one, "status", "availableReplicas") for one in (app, before)):
+        found = self.kubectl.every("deployments,replicasets")
+        app, before = (kube_progress.of(found, name).serving for name in PARTS_OF_IT)
+        if not app or not before:
             return None
         told = at(app, "spec", "template", "metadata", "annotations", RELEASE)
         return Release.of_label(str(told or ""))
@@ -587,7 +599,8 @@ class K8s:
         boot = self.server.boot_timeout
         try:
             self.start(release)
-            probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
+            if not self.context.runner.dry:
+                probe.http(f"{self.prove_url(release)}/readyz", what="the app", timeout=boot)
             self.switch(release)
         except BaseException:
             self._tidy()
@@ -608,6 +621,19 @@ class K8s:
 
     def _pods(self) -> list[Raw]:
         return self.kubectl.get("pods") if self.cluster is not None else []
+
+    def beside(self) -> list[str]:
+        """Return the parts that are there, whether they come up or not: the cluster goes on trying.
+
+        :raises CommandError: where the cluster does not say.
+        """
+        if not self.chosen.there():
+            return []
+        mine = ("--selector", "app.kubernetes.io/part-of=moorings")
+        found = self.kubectl.every("deployments,statefulsets,jobs", *mine)
+        # A Job that has ended is a note of it.
+        there = [one for one in found if one["kind"] != "Job" or at(one, "status", "active")]
+        return sorted({name_of(one) for one in there})
 
     def strays(self) -> list[str]:
         """Return none: the cluster itself knows all that runs."""

@@ -3,19 +3,26 @@
 import base64
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.unit.scripts.moorings.conftest import RecordingRunner
 
-from moorings import deployment, packages
+from moorings import cluster, deployment, packages
+from moorings.deployment import Deployment
 from moorings.errors import CommandError, MoorError, NeedError
+from moorings.history import Entry
+from moorings.lifecycle import left
 from moorings.packages import Supply
-from moorings.runner import Command, Result
+from moorings.runner import Command, DryRunner, Result
+from moorings.services.app_images import AppImages
 from moorings.services.cluster import Identity, Record
+from moorings.services.kube_forwards import Forward
 from moorings.services.kube_others import WORKLOADS
 from moorings.services.kube_secrets import PASSWORDS
 from moorings.services.kubectl import OWNER, Raw
@@ -373,17 +380,74 @@ def test_down_takes_the_flag_of_maintenance_away_whoever_made_it(opens: Opens) -
     assert "delete configmap flags --ignore-not-found" in client.did
 
 
+DEPLOYMENTS = "get_deployments,replicasets"
+
+
 def postgres(image: str) -> Raw:
     template = {"spec": {"containers": [{"image": image}]}}
     return named("StatefulSet", "postgres", "postgres", spec={"template": template})
 
 
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def revision(number: int, release: Release, name: str, kind: str, **status: int) -> Raw:
+    """A Deployment or a ReplicaSet."""
+    told = {"metadata": {"annotations": {"moorings.release": release.label}}}
+    one = named(kind, name if kind == "Deployment" else f"{name}-{number}", name,
+                spec={"template": told, "replicas": 2}, status=status)  # fmt: skip
+    one["metadata"]["annotations"] = {REVISION: str(number)}
+    return one
+
+
+APP = ("app", "Deployment")
+ALL_NEW = {"updatedReplicas": 2, "replicas": 2, "availableReplicas": 2}
+CUT_OFF = {"updatedReplicas": 1, "replicas": 3, "availableReplicas": 2}
+
+
 def live(release: Release) -> Result:
     """The Deployments of a release that serves."""
-    told = {"metadata": {"annotations": {"moorings.release": release.label}}}
-    more: Raw = {"spec": {"template": told}, "status": {"availableReplicas": 1}}
-    both = [named("Deployment", name, name, **more) for name in ("app", "gateway")]
+    both = [revision(1, release, name, "Deployment", **ALL_NEW) for name in ("app", "gateway")]
     return Result(0, json.dumps({"items": both}))
+
+
+def cut_off(old: int, new: int) -> Result:
+    """A rollout of another release that was cut off, with so many old and new pods that serve."""
+    next_ = replace(RELEASE, version="next")
+    found = [
+        revision(2, next_, "app", "Deployment", **(CUT_OFF | {"availableReplicas": old + new})),
+        # One that is gone back to is used again: its revision tells its age, and no time does.
+        revision(2, next_, "app", "ReplicaSet", availableReplicas=new),
+        revision(1, RELEASE, "app", "ReplicaSet", availableReplicas=old),
+        revision(1, RELEASE, "gateway", "Deployment", **ALL_NEW),
+    ]
+    return Result(0, json.dumps({"items": found}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "version"), [(2, 0, RELEASE.version), (1, 1, RELEASE.version), (0, 2, "next")]
+)
+def test_in_the_middle_of_a_rollout_the_old_release_is_live(
+    opens: Opens, old: int, new: int, version: str
+) -> None:
+    found = opens(Client(**{DEPLOYMENTS: cut_off(old, new)})).live()
+    assert found is not None
+    assert found.version == version
+
+
+def test_where_no_pod_of_it_serves_nothing_is_live(opens: Opens) -> None:
+    assert opens(Client(**{DEPLOYMENTS: cut_off(0, 0)})).live() is None
+
+
+def test_a_rollout_that_was_cut_off_is_undone_before_anything_is_renewed(opens: Opens) -> None:
+    client = Client(**{DEPLOYMENTS: cut_off(2, 0)})
+    target = opens(client)
+    target._changes = list  # type: ignore[method-assign]
+    client.said["get deployment app"] = Result(0, json.dumps(revision(2, RELEASE, *APP)))
+    whole = revision(3, RELEASE, *APP, **ALL_NEW)
+    client.said["get deployment,replicaset,pod"] = Result(0, json.dumps(whole))
+    target.renew()
+    assert client.did == ["rollout undo deployment/app --to-revision=1"]
 
 
 @pytest.fixture
@@ -395,7 +459,7 @@ def running(builds: Opens) -> Callable[[str], tuple[Client, K8s]]:
             create=rendered(*WHOLE, postgres(image)),
             apply=Result(0, json.dumps(postgres(image))),
             get_namespace=THERE,
-            get_deployments=live(RELEASE),
+            **{DEPLOYMENTS: live(RELEASE)},
             get_statefulset=Result(0, json.dumps(postgres("old"))),
         )
         target = builds(client, k8s_images="public")
@@ -550,7 +614,7 @@ def scaled(builds: Opens, least: int, most: int, **flags: object) -> tuple[Clien
     found = {"spec": {"minReplicas": least, "maxReplicas": most, "metrics": []}}
     client = Client(get_namespace=THERE, get_horizontalpodautoscaler=Result(0, json.dumps(found)))
     target = builds(client, **flags)
-    client.said["get deployments"] = live(target.version())
+    client.said["get deployments,replicasets"] = live(target.version())
     return client, target
 
 
@@ -622,3 +686,103 @@ def test_long_names_that_begin_alike_have_namespaces_of_their_own(opens: Opens) 
     assert spaces[:2] == ["moorings-shop", "moorings-" + "a" * 54]
     assert len(set(spaces)) == len(names)
     assert all(len(one) <= 63 and not one.endswith("-") for one in spaces)
+
+
+def test_after_a_failed_first_deploy_it_is_said_what_runs_on(opens: Opens) -> None:
+    jobs = [named("Job", f"{name}-1", name, status={"active": active} if active else {})
+            for name, active in (("migration", 1), ("acceptance", 0))]  # fmt: skip
+    found = [postgres("image"), named("Deployment", "jaeger", "jaeger"), *jobs]
+    listed = Result(0, json.dumps({"items": found}))
+    target = opens(Client(**{"get_deployments,statefulsets,jobs": listed}))
+    assert left(target) == "jaeger and migration and postgres run on until ./moor down k8s"
+
+
+#: A kubectl that writes down what it is told, and knows what is in a folder of its own.
+KUBECTL = """#!/bin/sh
+folder=$(dirname "$0")
+while [ "$1" = --context ] || [ "$1" = --namespace ]; do shift 2; done
+echo "$*" >> "$folder/told"
+if [ -f "$folder/$1 $2" ]; then cat "$folder/$1 $2"; fi
+"""
+
+
+@pytest.fixture
+def dry(
+    opens: Opens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Result], Deployment]:
+    """Return a deployment in a dry run, in which a release serves."""
+    monkeypatch.setattr(AppImages, "needs", lambda self: [])
+    monkeypatch.setattr(AppImages, "built", lambda self: {RELEASE.version})
+    folder = tmp_path / "programs"
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    (folder / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "docker").chmod(0o755)
+    (folder / "kubectl").write_text(KUBECTL)
+    (folder / "get deployments,replicasets").write_text(live(RELEASE).output)
+    (folder / "get namespace").write_text(THERE.output)
+
+    def made(view: Result) -> Deployment:
+        (folder / "config view").write_text(view.output)
+        flags = {"deployment.state": str(tmp_path / "state"), "deployment.name": "shop",
+                 "server.boot_timeout": 1}  # fmt: skip
+        return deployment.open(ROOT, {}, flags, "k8s", DryRunner(), looks_only=True)
+
+    return made
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return all but the lock, which a dry run takes too."""
+    return {str(one): one.read_bytes() for one in folder.rglob("*")
+            if one.is_file() and one.name != "lock"}  # fmt: skip
+
+
+VERBS: dict[str, Callable[[Deployment], object]] = {
+    "deploy": Deployment.deploy,
+    "reload": Deployment.reload,
+    "rollback": lambda made: made.rollback("before"),
+    "down": lambda made: made.down(volumes=True),
+    "maintenance": lambda made: made.maintain(on=True),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_dry_run_changes_nothing(
+    dry: Callable[[Result], Deployment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    made = dry(context("kind-shop"))
+    monkeypatch.setattr(AppImages, "built", lambda self: {RELEASE.version, "before"})
+    for version in (RELEASE.version, "before"):
+        (made.layout.releases / version).mkdir(parents=True)
+    entries = [asdict(Entry(one, "", "", "")) for one in (RELEASE.version, "before")]
+    made.history.record.write_text(json.dumps(entries))
+    way = subprocess.Popen(["sleep", "60"])
+    forwards = made.layout.home / "k8s" / "forwards"
+    forwards.mkdir(parents=True)
+    note = Forward("pod/app", 8000, 1, way.pid, psutil.Process(way.pid).create_time())
+    for name in ("gateway", "candidate"):
+        (forwards / f"{name}.json").write_text(json.dumps(asdict(note)))
+    before = files(tmp_path / "state")
+    try:
+        VERBS[verb](made)
+        assert way.poll() is None
+    finally:
+        way.kill()
+        way.wait()
+    assert files(tmp_path / "state") == before
+    told = (tmp_path / "programs" / "told").read_text().splitlines()
+    assert {line.split()[0] for line in told} <= {"get", "config", "auth"}
+
+
+def test_a_dry_run_starts_no_cluster_and_sweeps_none_away(
+    dry: Callable[[Result], Deployment],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = dry(Result(0, ""))
+    monkeypatch.setattr(K8s, "live", lambda self: None)
+    monkeypatch.setattr(Supply, "_can", lambda self, missing: True)
+    monkeypatch.setattr(cluster, "start", lambda *words, **more: pytest.fail("it is started"))
+    made.deploy()
+    assert files(tmp_path / "state") == {}
+    assert "./moor cluster up" in capsys.readouterr().out

@@ -4,6 +4,7 @@ import re
 from wsgiref.types import WSGIEnvironment
 
 from runtime.conventions import header_key
+from runtime.settings import SettingError
 
 VARIABLE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST"
 # They let their reader act for the client, whatever a list says.
@@ -20,7 +21,10 @@ class Capture:
         plain = [name for name in names if re.fullmatch(r"[\w-]+", name)]
         self._plain = {name: header_key(name) for name in plain if not _NEVER.fullmatch(name)}
         others = [f"(?:{name})" for name in names if name not in plain]
-        self._pattern = re.compile("|".join(others)) if others else None
+        try:
+            self._pattern = re.compile("|".join(others)) if others else None
+        except re.error as error:
+            raise SettingError(f"{VARIABLE}: no regular expression: {error}") from None
 
     def __bool__(self) -> bool:
         return bool(self._plain or self._pattern)

@@ -14,6 +14,7 @@ from gunicorn import glogging, util
 from gunicorn.http import message, parser
 
 from runtime import deadline, logs, metrics, problems, settings
+from runtime.boot import errors_in_one_line
 from runtime.servers import refused
 from runtime.servers.drain import drain
 from runtime.servers.pool import pool
@@ -80,7 +81,8 @@ def metrics_folder() -> Path:
 
 def when_ready(_arbiter: Any) -> None:
     """Begin with empty sums, once the address is ours: a start that fails leaves no folder."""
-    metrics.prepare(metrics_folder())
+    with errors_in_one_line():
+        metrics.prepare(metrics_folder())
 
 
 def post_fork(_arbiter: Any, _worker: Any) -> None:

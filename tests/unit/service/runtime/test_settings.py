@@ -1,7 +1,14 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from runtime import settings
 from runtime.settings import SettingError, Settings
+
+SERVICE = Path(__file__).resolve().parents[4] / "service"
+APPS = Path(__file__).parent / "apps"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -66,3 +73,29 @@ def test_a_least_value_is_named() -> None:
     assert (
         str(raised.value) == "WORKERS: should be a whole number of workers of at least 1, not '0'"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc"),
+        ("OTEL_PROPAGATORS", "tracecontext,b4"),
+        ("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST", "x-(.*"),
+        ("METRICS_DIR", "/dev/null/metrics"),
+    ],
+)
+def test_a_wrong_value_is_one_line_of_the_whole_service(name: str, value: str) -> None:
+    environ = {"PYTHONPATH": f"{SERVICE}:{APPS}", "PATH": "", "APP": "shop:app", name: value}
+    code = "import runtime.wsgi"
+    ran = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True,
+                         timeout=60)  # fmt: skip
+    assert ran.returncode == 3
+    assert ran.stderr.startswith(f"moorings: {name}: ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_short_queue_has_short_batches() -> None:
+    assert settings.queue({"OTEL_BSP_MAX_QUEUE_SIZE": "256"}) == (256, 256)
+    assert settings.queue({}) == (2048, 512)

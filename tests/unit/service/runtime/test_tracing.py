@@ -80,6 +80,12 @@ def test_lost_spans_are_counted(
     assert lost[2] == 1
 
 
+def test_a_queue_shorter_than_a_batch(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "256")
+    provider = tracing.make_provider(Settings(otel_traces_exporter=("console",)), metrics)
+    tracing.close(provider)
+
+
 class Raising(SpanExporter):
     """Raises where others return a failure, as the Jaeger exporter does."""
 

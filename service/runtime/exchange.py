@@ -31,7 +31,7 @@ class Exchange:
     __slots__ = (
         "_body", "_context", "_environ", "_head", "_headers", "_pieces", "_respond", "_signals",
         "_started", "_status", "_traceresponse", "_watch", "address", "bytes", "complete", "error",
-        "finished", "method", "path", "route", "span", "span_id", "status", "trace_id",
+        "finished", "method", "path", "route", "span", "span_id", "status", "taken", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -45,7 +45,7 @@ class Exchange:
         self._pieces = _NO_PIECES
         self._status = ""
         self._headers: list[tuple[str, str]] | None = None
-        self.complete = self.finished = False
+        self.complete = self.finished = self.taken = False
         self.status = self.bytes = 0
         self.route = self.error = ""
         self.method = conventions.method(environ)
@@ -59,6 +59,8 @@ class Exchange:
         self._watch = signals.watch if client else None
         if self._watch and client:
             self._watch.enter(self, client)
+        if "HTTP_UPGRADE" in environ and clients.SOCKET in environ:
+            environ[clients.SOCKET] = clients.Taken(environ[clients.SOCKET], self.take)
 
     def _begin(self, environ: WSGIEnvironment) -> None:
         signals = self._signals
@@ -101,7 +103,22 @@ class Exchange:
             self._body = app(environ, self.start_response)
             self._pieces = iter(self._body)
         except Exception as error:
+            if self.taken and isinstance(error, StopIteration):
+                # How a session of WebSocket ends on Gunicorn: all is said, by the app itself.
+                self.complete = True
+                raise
             self._pieces = iter((self._fail(error),))
+
+    def take(self) -> None:
+        """Leave the socket to the app, which upgrades it: nobody cuts it, or answers on it."""
+        if self.taken:
+            return
+        self.taken = True
+        self._head.acquire(blocking=False)
+        self.status = self.status or 101
+        self.route = frameworks.route(self._environ)
+        if self._watch and self._watch.leave(self):
+            self._watch = None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -131,7 +148,7 @@ class Exchange:
         if self._headers is None:
             return None
         if not self._head.acquire(blocking=False):
-            raise ConnectionResetError(errno.ECONNRESET, "answer cut: over the deadline")
+            raise ConnectionResetError(errno.ECONNRESET, "answer cut: upgraded, or too late")
         headers = [*self._headers, *self._trace_headers()]
         self._headers = None
         try:

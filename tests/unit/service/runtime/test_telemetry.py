@@ -1,13 +1,15 @@
 import gc
+import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, request
 from opentelemetry import baggage, propagate
 from werkzeug.test import Client, create_environ
 
+from runtime.deadline import Watch
 from runtime.exchange import Exchange
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -277,3 +279,86 @@ def test_a_second_head_is_the_apps_mistake_and_no_deadline(layer: Any) -> None:
     with pytest.raises(ConnectionResetError, match="the app failed"):
         layer.ask(app, "/")
     assert layer.spans()[0].attributes["error.type"] == "AssertionError"
+
+
+class Session(Response):
+    """Ends as Flask-Sock's answer does on Gunicorn."""
+
+    def __call__(self, *_about: Any) -> Any:
+        raise StopIteration
+
+
+def sessions() -> Flask:
+    """Return an app that answers upgrades, as simple-websocket does, and breaks in some."""
+    app = Flask("shop")
+
+    @app.route("/talk/<kind>")
+    def talk(kind: str) -> Response:
+        request.environ["gunicorn.socket"].send(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        if kind == "broken":
+            raise ValueError("flavour")
+        return Session()
+
+    return app
+
+
+def upgrade(layer: Any, path: str, watch: Watch | None = None) -> tuple[bytes, list[str]]:
+    """Ask for an upgrade as Gunicorn calls the app; returns what was sent, and the heads."""
+    ours, theirs = socket.socketpair()
+    heads: list[str] = []
+    with ours, theirs:
+        environ = create_environ(path, headers={"Upgrade": "websocket"})
+        environ["gunicorn.socket"] = theirs
+        answer = layer.around(sessions(), watch=watch)(environ, lambda *said: heads.append(said[0]))
+        try:
+            list(answer)
+        finally:
+            answer.close()
+        return ours.recv(100), heads
+
+
+def test_the_end_of_a_websocket_session_is_no_failure(layer: Any) -> None:
+    watch = Watch(1)
+    with pytest.raises(StopIteration):
+        upgrade(layer, "/talk/long", watch)
+    (span,) = layer.spans()
+    assert (span.name, span.attributes["http.response.status_code"]) == ("GET /talk/<kind>", 101)
+    assert span.status.is_unset
+    assert span.events == ()
+    (line,) = layer.log.lines()
+    assert (line["level"], line["status"]) == ("info", 101)
+    assert watch.running() == 0
+
+
+def test_nothing_is_answered_into_an_upgraded_socket(layer: Any) -> None:
+    with pytest.raises(ConnectionResetError, match="upgraded"):
+        upgrade(layer, "/talk/broken")
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == "ValueError"
+
+
+def test_an_upgraded_socket_has_no_deadline(layer: Any) -> None:
+    watch = Watch(0)
+    running: list[int] = []
+    ours, theirs = socket.socketpair()
+    environ = create_environ("/", headers={"Upgrade": "websocket"})
+    environ["gunicorn.socket"] = theirs
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["gunicorn.socket"].fileno()
+        running.append(watch.running())
+        environ["gunicorn.socket"].send(b"101")
+        running.append(watch.running())
+        raise StopIteration
+
+    with ours, theirs, pytest.raises(StopIteration):
+        layer.around(app, watch=watch)(environ, lambda *_about: None)
+    # A client that asks for an upgrade, and gets none, is watched as any other.
+    assert running == [1, 0]
+
+
+def test_who_is_not_upgraded_gets_an_answer_for_a_stop_iteration(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise StopIteration
+
+    assert layer.ask(app, "/", headers={"Upgrade": "websocket"}).status_code == 500

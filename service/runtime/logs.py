@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -59,7 +60,7 @@ class Lines:
             fields |= _ids()
         if self.is_text:
             moment = datetime.fromtimestamp(seconds, UTC)
-            self._writer.now(_text(moment, level, fields).encode())
+            self._writer.now(_text(moment, level, fields).encode(errors="backslashreplace"))
         elif self._at_once or level not in _PATIENT:
             self._writer.now(self._json(seconds, level, fields))
         else:
@@ -129,14 +130,27 @@ class Handler(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
+        # As in Python's own handlers, no call may end the request that made it.
         try:
-            fields = {"logger": record.name, "message": redact(record.getMessage())}
-        except (TypeError, ValueError) as error:
-            # A call such as info("%d", "x") must not end the request that made it.
-            fields = {"logger": record.name, "message": f"{record.msg} ({error})"}
+            self._emit(record)
+        except Exception:
+            self.handleError(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        fields = {"logger": record.name, "message": redact(_message(record))}
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = redact(_FORMATTER.formatException(record.exc_info))
         self._lines.write(record.created, record.levelname.lower(), fields)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:
+        # A call such as info("%d", "x"), or an argument that cannot be shown.
+        why = "".join(traceback.format_exception_only(error)).strip()
+        shown = record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
+        return f"{shown} ({why})"
 
 
 class Quiet(logging.Filter):

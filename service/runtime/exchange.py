@@ -16,6 +16,7 @@ from opentelemetry import context as contexts
 from opentelemetry import propagate
 
 from runtime import clients, conventions, current, frameworks, problems, records
+from runtime.deadline import Exceeded
 from runtime.records import Signals
 
 KEY = "moorings.exchange"
@@ -90,8 +91,9 @@ class Exchange:
         token = current.attach(self._context)
         try:
             self._call(app, environ)
-        except BaseException:
+        except BaseException as error:
             # Nobody will call close(): the answer is cut, or the server ends this worker.
+            self._broke_off(error)
             self._finish()
             raise
         finally:
@@ -173,6 +175,9 @@ class Exchange:
                 raise AssertionError("the application did not call start_response")
         except Exception as error:
             piece = self._fail(error)
+        except BaseException as error:
+            self._broke_off(error)
+            raise
         finally:
             current.detach(token)
         self.complete = piece is None
@@ -197,6 +202,18 @@ class Exchange:
         self.status = int(problem.status[:3])
         self._pieces = iter(())
         return b"" if self.method == "HEAD" else problem.body
+
+    def _broke_off(self, error: BaseException) -> None:
+        """Note what no handler of an app catches, such as SystemExit or a timeout of gevent's.
+
+        What ends a request from outside is no error of its: its deadline, or a worker's end.
+        """
+        outside = isinstance(error, (Exception, Exceeded)) or self.finished
+        if outside or type(error).__name__ == "GreenletExit":
+            return
+        self.note(error)
+        if not self._begun():
+            self.status = 500
 
     def note(self, error: BaseException) -> None:
         """Record an exception of the app on the span, once."""

@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from opentelemetry import baggage, propagate
 from werkzeug.test import Client, create_environ
 
-from runtime.deadline import Watch
+from runtime.deadline import Exceeded, Watch
 from runtime.exchange import Exchange
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -279,6 +279,53 @@ def test_a_second_head_is_the_apps_mistake_and_no_deadline(layer: Any) -> None:
     with pytest.raises(ConnectionResetError, match="the app failed"):
         layer.ask(app, "/")
     assert layer.spans()[0].attributes["error.type"] == "AssertionError"
+
+
+class GreenletExit(BaseException):
+    """As gevent's, which ends what a worker leaves."""
+
+
+def breaking(error: BaseException, begin: bool = False) -> Any:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        if begin:
+            start_response("200 OK", [])
+            yield b"begun"
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize(("begin", "status"), [(False, 500), (True, 200)])
+def test_what_no_handler_catches_is_an_error(
+    layer: Any, kind: type[BaseException], begin: bool, status: int
+) -> None:
+    with pytest.raises(kind):
+        layer.ask(breaking(kind("flavour"), begin), "/")
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == kind.__name__
+    assert span.attributes["http.response.status_code"] == status
+    assert [event.name for event in span.events] == ["exception"]
+    assert f'status_code="{status}"' in layer.metrics()
+
+
+def test_nor_when_the_app_is_called(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise SystemExit("flavour")
+
+    with pytest.raises(SystemExit):
+        layer.ask(app, "/")
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == "SystemExit"
+    assert layer.log.lines()[-1]["level"] == "error"
+
+
+@pytest.mark.parametrize("kind", [GreenletExit, Exceeded])
+def test_what_ends_a_request_from_outside_is_none(layer: Any, kind: type[BaseException]) -> None:
+    with pytest.raises(kind):
+        layer.ask(breaking(kind()), "/")
+    (span,) = layer.spans()
+    assert "error.type" not in span.attributes
 
 
 class Session(Response):

@@ -218,6 +218,7 @@ class Exchange:
     def note(self, error: BaseException) -> None:
         """Record an exception of the app on the span, once."""
         if not self.error:
+            self.route = self.route or frameworks.route_left_by(error)
             self.error = type(error).__qualname__
             self.span.record_exception(error)
 

@@ -1,6 +1,7 @@
 """What the runtime learns from Flask where an app is one; nothing imports Flask for it."""
 
 import sys
+import traceback
 from wsgiref.types import WSGIEnvironment
 
 
@@ -15,6 +16,19 @@ def route(environ: WSGIEnvironment) -> str:
         return ""
     rule = flask.request.url_rule
     return str(rule.rule) if rule else ""
+
+
+def route_left_by(error: BaseException) -> str:
+    """Return the rule of a request that Flask has forgotten, as `error` left it.
+
+    Flask clears what it knows before anybody outside hears of the error: its frame still has it.
+    """
+    for frame, _line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "wsgi_app":
+            rule = getattr(getattr(frame.f_locals.get("ctx"), "request", None), "url_rule", None)
+            if rule is not None:
+                return str(rule.rule)
+    return ""
 
 
 def route_seen_from_outside(environ: WSGIEnvironment) -> str:

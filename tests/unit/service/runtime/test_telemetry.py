@@ -1,3 +1,4 @@
+import contextlib
 import gc
 import socket
 from collections.abc import Iterable, Iterator
@@ -326,6 +327,22 @@ def test_what_ends_a_request_from_outside_is_none(layer: Any, kind: type[BaseExc
         layer.ask(breaking(kind()), "/")
     (span,) = layer.spans()
     assert "error.type" not in span.attributes
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+def test_an_error_that_leaves_flask_has_its_route(
+    layer: Any, app: Flask, kind: type[BaseException]
+) -> None:
+    def leave(number: int) -> None:
+        raise kind(f"flavour {number}")
+
+    app.add_url_rule("/left/<int:number>", view_func=leave)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    with contextlib.suppress(SystemExit):
+        layer.ask(app, "/left/3")
+    (span,) = layer.spans()
+    assert span.name == "GET /left/<int:number>"
+    assert 'http_response_status_code="500",http_route="/left/<int:number>"' in layer.metrics()
 
 
 class Session(Response):

@@ -2,20 +2,30 @@
 
 import sys
 import traceback
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 
 def route(environ: WSGIEnvironment) -> str:
-    """Return the rule that Flask matched, or nothing where another framework answers."""
+    """Return the rule that Flask matched, or nothing where another framework answers.
+
+    By the conventions it begins with the root that the app is mounted at, which is known while the
+    app answers: a dispatcher in front of several apps sets it for each request.
+    """
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     if rule is not None:
-        return str(rule.rule)
+        # In place, as every request comes here.
+        return f"{environ.get('SCRIPT_NAME', '')}{rule.rule}"
     # A layer of the app may have handed another environment on.
     flask = sys.modules.get("flask")
     if flask is None or not flask.has_request_context():
         return ""
-    rule = flask.request.url_rule
-    return str(rule.rule) if rule else ""
+    return _rule(flask.request, flask.request.environ)
+
+
+def _rule(request: Any, environ: WSGIEnvironment) -> str:
+    rule = getattr(request, "url_rule", None)
+    return f"{environ.get('SCRIPT_NAME', '')}{rule.rule}" if rule else ""
 
 
 def route_left_by(error: BaseException) -> str:
@@ -25,16 +35,15 @@ def route_left_by(error: BaseException) -> str:
     """
     for frame, _line in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_name == "wsgi_app":
-            rule = getattr(getattr(frame.f_locals.get("ctx"), "request", None), "url_rule", None)
-            if rule is not None:
-                return str(rule.rule)
+            request = getattr(frame.f_locals.get("ctx"), "request", None)
+            if found := request and _rule(request, request.environ):
+                return found
     return ""
 
 
 def route_seen_from_outside(environ: WSGIEnvironment) -> str:
     """Return what `route` gives, for a request that another thread answers."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return str(rule.rule) if rule else ""
+    return _rule(environ.get("werkzeug.request"), environ)
 
 
 def watch(key: str) -> None:

@@ -8,6 +8,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import pytest
 from flask import Flask, Response, request
 from opentelemetry import baggage, propagate
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, create_environ
 
 from runtime.deadline import Exceeded, Watch
@@ -343,6 +344,25 @@ def test_an_error_that_leaves_flask_has_its_route(
     (span,) = layer.spans()
     assert span.name == "GET /left/<int:number>"
     assert 'http_response_status_code="500",http_route="/left/<int:number>"' in layer.metrics()
+
+
+def test_apps_below_one_address_have_routes_of_their_own(layer: Any, app: Flask) -> None:
+    both = DispatcherMiddleware(app, {"/admin": app})
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    for path in ("/items/4", "/admin/items/4", "/admin/crash"):
+        layer.ask(both, path)
+    layer.ask(another_environment(both), "/admin/items/4")
+    assert [span.name for span in layer.spans()] == [
+        "GET /items/<int:number>",
+        "GET /admin/items/<int:number>",
+        "GET /admin/crash",
+        "GET /admin/items/<int:number>",
+    ]
+    assert 'http_route="/admin/items/<int:number>"} 2.0' in layer.metrics()
+
+
+def another_environment(app: Any) -> Any:
+    return lambda environ, start_response: app({**environ}, start_response)
 
 
 class Session(Response):

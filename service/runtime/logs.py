@@ -19,6 +19,8 @@ from runtime.writer import Writer
 
 # A URL's password and an Authorization header's value, wherever a message quotes them.
 _SECRET = re.compile(r"(://[^\s:/@]*:)[^\s@/]+(?=@)|(\b(?:Bearer|Basic)\s+)[\w.~+/=-]+", re.I)
+# What moves a terminal's cursor, or begins a line that nobody wrote.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _QUIET_SECONDS = 60.0
 # What says that something is wrong is not kept back: it may be a process's last word.
 _PATIENT = ("debug", "info")
@@ -211,5 +213,12 @@ def _text(moment: datetime, level: str, fields: dict[str, Any]) -> str:
     more = f" {fields['duration_ms']} ms" if "duration_ms" in fields else ""
     stamp = moment.astimezone().strftime("%H:%M:%S.%f")[:-3]
     name = f"{colour}{level.upper():8}{end if colour else ''}"
-    line = f"{stamp} {name}{fields['message']}{more}{trail}\n"
-    return line + (f"{fields['exception']}\n" if fields.get("exception") else "")
+    line = f"{stamp} {name}{_escaped(fields['message'])}{more}{trail}\n"
+    if not fields.get("exception"):
+        return line
+    # A traceback has lines of its own, which nobody takes for an event's.
+    return line + "".join(f"  {_escaped(one)}\n" for one in fields["exception"].split("\n"))
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

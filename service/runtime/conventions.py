@@ -11,6 +11,8 @@ _METHODS = frozenset(
 )
 # Clients choose these texts: longer ones are cut.
 _LONGEST = 256
+# What a body's headers are called in WSGI, as in CGI.
+BARE = ("CONTENT_TYPE", "CONTENT_LENGTH")
 # Of the largest port.
 _DIGITS = 5
 
@@ -78,7 +80,8 @@ def _parted(name: str) -> tuple[str, str]:
 
 def header_key(header: str) -> str:
     """Return the name that a header has in WSGI's environment."""
-    return "HTTP_" + header.upper().replace("-", "_")
+    name = header.upper().replace("-", "_")
+    return name if name in BARE else f"HTTP_{name}"
 
 
 class _EnvironGetter(Getter[WSGIEnvironment]):

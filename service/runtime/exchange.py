@@ -220,7 +220,8 @@ class Exchange:
         if not self.error:
             self.route = self.route or frameworks.route_left_by(error)
             self.error = type(error).__qualname__
-            self.span.record_exception(error)
+            if self.span.is_recording():
+                self.span.add_event("exception", records.told(error))
 
     def close(self) -> None:
         """Called by the server when it is done, also when the client went before the end."""

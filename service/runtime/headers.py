@@ -3,7 +3,7 @@
 import re
 from wsgiref.types import WSGIEnvironment
 
-from runtime.conventions import header_key
+from runtime.conventions import BARE, header_key
 from runtime.settings import SettingError
 
 VARIABLE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST"
@@ -31,13 +31,15 @@ class Capture:
 
     def of(self, environ: WSGIEnvironment) -> dict[str, tuple[str]]:
         """Return the attributes of a request."""
-        found = {name: environ[key] for name, key in self._plain.items() if key in environ}
+        # The bare ones are there, and empty, where the client has sent none.
+        found = {name: environ[key] for name, key in self._plain.items() if environ.get(key)}
         if self._pattern:
             found |= self._matching(environ)
         return {f"http.request.header.{name}": (text[:_LONGEST],) for name, text in found.items()}
 
     def _matching(self, environ: WSGIEnvironment) -> dict[str, str]:
         sent = {key[5:]: value for key, value in environ.items() if key.startswith("HTTP_")}
+        sent |= {key: environ[key] for key in BARE if environ.get(key)}
         named = {key.lower().replace("_", "-"): value for key, value in sent.items()}
         return {name: value for name, value in named.items() if self._wanted(name)}
 

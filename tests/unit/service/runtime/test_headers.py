@@ -34,6 +34,16 @@ def test_a_pattern_finds_what_it_matches() -> None:
     assert Capture("x-t.*").of(ENVIRON) == {"http.request.header.x-tenant": ("fruit",)}
 
 
+@pytest.mark.parametrize("wanted", ["content-type,Content-Length", "content-.*"])
+def test_the_headers_of_a_body_are_found_too(wanted: str) -> None:
+    sent = {"CONTENT_TYPE": "text/plain", "CONTENT_LENGTH": "3"}
+    assert Capture(wanted).of({**ENVIRON, **sent}) == {
+        "http.request.header.content-type": ("text/plain",),
+        "http.request.header.content-length": ("3",),
+    }
+    assert Capture(wanted).of({**ENVIRON, "CONTENT_TYPE": "", "CONTENT_LENGTH": ""}) == {}
+
+
 def app(_environ, start_response):  # type: ignore[no-untyped-def]
     start_response("200 OK", [])
     return [b""]

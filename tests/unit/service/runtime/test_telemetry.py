@@ -283,6 +283,27 @@ def test_a_second_head_is_the_apps_mistake_and_no_deadline(layer: Any) -> None:
     assert layer.spans()[0].attributes["error.type"] == "AssertionError"
 
 
+def test_an_exception_shows_no_credentials(layer: Any) -> None:
+    layer.ask(breaking(ValueError("no postgresql://shop:hush@db/shop with Bearer hush")), "/")
+    (span,) = layer.spans()
+    (event,) = span.events
+    assert (
+        event.attributes["exception.message"] == "no postgresql://shop:***@db/shop with Bearer ***"
+    )
+    assert "hush" not in event.attributes["exception.stacktrace"]
+
+
+class Unshown(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_exception_that_cannot_be_shown_is_answered(layer: Any) -> None:
+    assert layer.ask(breaking(Unshown()), "/").status_code == 500
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == "Unshown"
+
+
 class GreenletExit(BaseException):
     """As gevent's, which ends what a worker leaves."""
 

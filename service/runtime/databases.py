@@ -22,13 +22,26 @@ from runtime.pools import Pools
 from runtime.spans import LightTracer
 
 _TEXT = "db.query.text"
-# Names in quotes, which stay; then texts in quotes, and numbers that are no part of a name or a
-# placeholder.
-_VALUES = re.compile(
-    r"""("(?:[^"]|"")*")|'(?:[^']|'')*'|\$(\w*)\$.*?\$\2\$|(?<![\w$:%.])\d+(?:\.\d+)?\b""",
-    re.DOTALL,
+# A number is whatever begins with a digit, with its fraction and exponent, and is no part of a name
+# or a placeholder. A quote that is never closed comes last: all that follows may be a text.
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
+_REST = (
+    r"(?<![\w$:%.])\.?\d\w*(?:\.\w*)?(?:(?<=[eE])[+-]\d+)?",
+    r"""['"].*|\$(?!\d)\w*\$.*""",
 )
-# Where double quotes are for texts too.
+# Names in quotes, which stay, and texts in quotes. PostgreSQL's with a backslash begin with an E.
+_STANDARD = (
+    r"""(?P<name>"(?:[^"]|"")*")|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'""",
+    rf"\$(?P<tag>(?!\d)\w*)\$.*?\$(?P=tag)\$|(?P<comment>{_COMMENT})",
+)
+_MYSQL = (
+    r"""(?P<name>`(?:[^`]|``)*`)|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*\"""",
+    rf"(?P<comment>{_COMMENT}|\#[^\n]*)",
+)
+_VALUES = re.compile("|".join((*_STANDARD, *_REST)), re.DOTALL)
+_VALUES_OF_MYSQL = re.compile("|".join((*_MYSQL, *_REST)), re.DOTALL)
+_TELLING = re.compile(r"""['"\d]""")
+# Where double quotes are for texts too, and a backslash takes a quote's meaning.
 _TEXTS = ("mysql", "mariadb")
 # Of a statement, after what may stand before it.
 _VERB = re.compile(r"(?:\s|\(|--[^\n]*+|/\*.*?\*/)*+(\w+)", re.DOTALL)
@@ -213,4 +226,12 @@ def _clean(text: str, names: bool) -> str:
 
 @functools.lru_cache(maxsize=_KEPT)
 def _cleaned(text: str, names: bool) -> str:
-    return _VALUES.sub(lambda found: (found[1] if names else None) or "?", text)
+    return (_VALUES if names else _VALUES_OF_MYSQL).sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    """Return a name, or a comment that says no value; all else is one."""
+    comment: str | None = found["comment"]
+    if comment and not _TELLING.search(comment):
+        return comment
+    return found["name"] or "?"

@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 
 from opentelemetry import context as contexts
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled, suppress_instrumentation
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 
 from runtime import current
 from runtime.metrics import Metrics
 from runtime.pools import Pools
-from runtime.spans import LightTracer
+from runtime.spans import Attributes, LightTracer
 
 _TEXT = "db.query.text"
 # A number is whatever begins with a digit, with its fraction and exponent, and is no part of a name
@@ -198,26 +197,12 @@ def _of_engine(connection: Any) -> dict[str, str | int]:
     return {key: value for key, value in said.items() if value}
 
 
-def without_values(span: ReadableSpan) -> ReadableSpan:
-    """Return a span whose SQL holds placeholders alone, as an app may write values into it."""
-    said = span.attributes or {}
+def without_values(said: Attributes) -> dict[str, str]:
+    """Return a statement with placeholders alone, as an app may write values into it."""
     text, names = said.get(_TEXT), said.get("db.system.name") not in _TEXTS
     if not isinstance(text, str) or (clean := _clean(text, names)) == text:
-        return span
-    return ReadableSpan(
-        name=span.name,
-        context=span.context,
-        parent=span.parent,
-        resource=span.resource,
-        attributes={**said, _TEXT: clean},
-        events=span.events,
-        links=span.links,
-        kind=span.kind,
-        status=span.status,
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
+        return {}
+    return {_TEXT: clean}
 
 
 def _clean(text: str, names: bool) -> str:

@@ -79,7 +79,11 @@ class Ledger(SpanExporter):
 
     def _made(self, span: ReadableSpan) -> ReadableSpan:
         """Return what the exporter may see of a span; our own encoder takes light ones."""
-        clean = databases.without_values(span)
+        said = span.attributes or {}
+        changes = databases.without_values(said) if "db.query.text" in said else {}
+        if "url.full" in said or "http.url" in said:
+            changes |= outgoing.without_query(said)
+        clean = spans.changed(span, changes)
         return clean if self._takes_light else spans.readable(clean)
 
     def _show(self) -> None:

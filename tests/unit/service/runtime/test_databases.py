@@ -87,7 +87,7 @@ def test_values_in_sql_become_placeholders(sql: str, clean: str) -> None:
     span.add_event("fetched")
     span.end()
     (raw,) = kept.get_finished_spans()
-    found = databases.without_values(raw)
+    found = spans.changed(raw, databases.without_values(raw.attributes or {}))
     assert (found.attributes or {})["db.query.text"] == clean
     same = ("name", "context", "parent", "kind", "start_time", "end_time", "resource", "events")
     assert [getattr(found, name) for name in same] == [getattr(raw, name) for name in same]

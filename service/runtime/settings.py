@@ -53,6 +53,9 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
     default = Settings()
     folder = environ.get("METRICS_DIR", "")
     _check_opentelemetry(environ)
+    metrics = _some(environ, "OTEL_METRICS_EXPORTER", ("otlp", "none"))
+    if metrics:
+        _check_protocol_of_metrics(environ)
     return Settings(
         app=environ.get("APP") or default.app,
         ready=environ.get("READY", ""),
@@ -71,7 +74,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         otel_traces_exporter=_some(environ, "OTEL_TRACES_EXPORTER", EXPORTERS, ("otlp",)),
         otlp_protocol=_protocol(environ, default.otlp_protocol),
         trace_calls=_several(environ, "TRACE_CALLS", CALLS),
-        otel_metrics_exporter=_some(environ, "OTEL_METRICS_EXPORTER", ("otlp", "none")),
+        otel_metrics_exporter=metrics,
     )
 
 
@@ -153,8 +156,16 @@ def _several(environ: Mapping[str, str], name: str, known: tuple[str, ...]) -> t
     return chosen
 
 
-def _protocol(environ: Mapping[str, str], default: str) -> str:
-    """Return how OTLP is spoken; the variable that is for traces alone wins."""
-    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+def _protocol(environ: Mapping[str, str], default: str, what: str = "TRACES") -> str:
+    """Return how OTLP is spoken; the variable that is for traces, or metrics, alone wins."""
+    names = (f"OTEL_EXPORTER_OTLP_{what}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     name = next((one for one in names if environ.get(one, "").strip()), names[-1])
     return _choice(environ, name, PROTOCOLS, default)
+
+
+def _check_protocol_of_metrics(environ: Mapping[str, str]) -> None:
+    if _protocol(environ, PROTOCOLS[0], "METRICS") != PROTOCOLS[0]:
+        raise SettingError(
+            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: should be http/protobuf where "
+            "OTEL_METRICS_EXPORTER is otlp: metrics do not go over gRPC"
+        )

@@ -40,6 +40,24 @@ def test_the_protocol_of_traces_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("traces", "metrics", "is_told"),
+    [("grpc", "", True), ("", "grpc", True), ("grpc", "http/protobuf", False), ("", "", False)],
+)
+def test_metrics_do_not_go_over_grpc(traces: str, metrics: str, is_told: bool) -> None:
+    environ = {
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": traces,
+        "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": metrics,
+    }
+    if not is_told:
+        assert settings.read(environ).otel_metrics_exporter == ("otlp",)
+        return
+    with pytest.raises(SettingError, match="OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: should be http"):
+        settings.read(environ)
+    settings.read({**environ, "OTEL_METRICS_EXPORTER": "none"})
+
+
+@pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("MAX_BODY_BYTES", "abc", "MAX_BODY_BYTES: should be a whole number of bytes, not 'abc'"),

@@ -27,7 +27,7 @@ _NO_ENVIRON: WSGIEnvironment = {}
 
 
 class Exchange:
-    """One request and its answer, from the first byte to close()."""
+    """One request and its answer, from when a worker takes it up to close()."""
 
     __slots__ = (
         "_body", "_context", "_environ", "_head", "_headers", "_pieces", "_respond", "_signals",

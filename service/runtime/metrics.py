@@ -38,7 +38,7 @@ class Metrics:
         registry = self._own or CollectorRegistry()
         self.duration = Histogram(
             "http_server_request_duration_seconds",
-            "Time from the first byte of a request to the end of its answer.",
+            "Time from when a worker takes a request up to the end of its answer.",
             ("http_request_method", "http_route", "http_response_status_code"),
             buckets=BOUNDS,
             registry=registry,

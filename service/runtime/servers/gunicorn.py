@@ -20,6 +20,8 @@ from runtime.servers.drain import drain
 from runtime.servers.pool import pool
 
 _MEMORY = Path("/dev/shm")
+# A worker's metrics take some files of 1 MB; a container has 64 MB.
+_LEAST_FREE = 16 * 1024 * 1024
 # What a refusal may repeat of what it refuses.
 _DETAIL = 200
 _CLASSES = {
@@ -66,8 +68,14 @@ def application(worker_class: str) -> str:
 
 
 def memory_folder() -> str | None:
-    """Return a folder in memory for the heartbeat files: on a slow disk workers seem to hang."""
-    return str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None
+    """Return a folder in memory for the heartbeat files: on a slow disk workers seem to hang.
+
+    None, which is the temporary folder, where it is nearly full: whoever writes to a file that is
+    mapped, as those of the metrics are, would be killed by SIGBUS without a word.
+    """
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _LEAST_FREE:
+        return None
+    return str(_MEMORY)
 
 
 def metrics_folder() -> Path:

@@ -89,6 +89,7 @@ class Deployment:
             self.jaeger.otlp_endpoint,
             self.target.hops,
             self.jaeger.thrift_endpoint,
+            self.jaeger.grpc_endpoint,
         )
         return release.running_in(env)
 

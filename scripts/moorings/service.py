@@ -57,12 +57,14 @@ def environment(
     otlp: str,
     hops: int = 0,
     thrift: str = "",
+    grpc: str = "",
 ) -> dict[str, str]:
     """Return what the service's processes of a release read.
 
     :param otlp: base address of the collector, OTLP over HTTP; empty: traces are not sent.
     :param hops: proxies of the target's own before the app; those of the settings are before them.
     :param thrift: where the collector takes Jaeger's own protocol over HTTP; empty: not known.
+    :param grpc: where it takes OTLP over gRPC; empty: where it takes the other.
     :raises SettingsError: naming the setting that cannot be used.
     """
     app = settings.app
@@ -92,6 +94,9 @@ def environment(
         **_telemetry(settings, otlp),
         **_legacy(settings, thrift),
     }
+    if grpc and _speaks_grpc(env):
+        # Of traces alone: metrics go over HTTP.
+        env.setdefault("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", grpc)
     # Every name is always there, so that a reload can empty one; an empty one counts as unset.
     return env
 
@@ -167,6 +172,11 @@ def _telemetry(settings: Settings, otlp: str) -> dict[str, str]:
     elif "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" not in env:
         env.setdefault("OTEL_TRACES_EXPORTER", "none")
     return env
+
+
+def _speaks_grpc(env: Mapping[str, str]) -> bool:
+    both = env.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    return (env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or both).strip().lower() == "grpc"
 
 
 def exporters(settings: Settings) -> list[str]:

@@ -4,11 +4,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from runtime import settings
 from runtime.loader import LoadError
 from runtime.settings import SettingError
 
 # Gunicorn's own status for a worker that could not boot: its master stops, and does not try again.
 STATUS = 3
+
+
+def check() -> None:
+    """Read the settings before OpenTelemetry reads its own, some of them while it is imported."""
+    with errors_in_one_line():
+        settings.read()
 
 
 @contextmanager

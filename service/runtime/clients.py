@@ -5,8 +5,9 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from runtime.deadline import Client
@@ -14,6 +15,8 @@ from runtime.problems import Problem
 
 # Where a server that hands over no socket leaves the client of a request.
 KEY = "moorings.client"
+# Where Gunicorn leaves the socket.
+SOCKET = "gunicorn.socket"
 # The connection of an ASGI request, where the server tells: without it none can be reset.
 TRANSPORT: ContextVar[asyncio.Transport | None] = ContextVar("TRANSPORT", default=None)
 _RESET = struct.pack("ii", 1, 0)
@@ -54,10 +57,25 @@ class SocketClient:
             yield client
 
 
+class Taken:
+    """The socket of a request that wants an upgrade: it tells when the app speaks on it."""
+
+    _SPEAKS = frozenset(("detach", "dup", "makefile", "send", "sendall", "sendmsg"))
+
+    def __init__(self, inner: socket.socket, tell: Callable[[], None]) -> None:
+        self._inner = inner
+        self._tell = tell
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._SPEAKS:
+            self._tell()
+        return getattr(self._inner, name)
+
+
 def of(environ: WSGIEnvironment) -> Client | None:
     """Return whoever waits for the answer, where the server says how to reach it."""
-    if "gunicorn.socket" in environ:
-        return SocketClient(environ["gunicorn.socket"].fileno())
+    if SOCKET in environ:
+        return SocketClient(environ[SOCKET].fileno())
     client: Client | None = environ.get(KEY)
     return client
 

@@ -1,16 +1,25 @@
 """What OpenTelemetry's HTTP conventions (stable) call the parts of a WSGI request."""
 
 import functools
+import os
 from wsgiref.types import WSGIEnvironment
 
 from opentelemetry.propagators.textmap import Getter
 
 OTHER = "_OTHER"
+_STANDARD = "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS,TRACE,CONNECT,QUERY"
+# The conventions want a list of the operator's own, in place of the standard one.
 _METHODS = frozenset(
-    ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY")
+    name.strip()
+    for name in (
+        os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "").strip() or _STANDARD
+    ).split(",")
 )
+_PORTS = {"http": "80", "https": "443"}
 # Clients choose these texts: longer ones are cut.
 _LONGEST = 256
+# What a body's headers are called in WSGI, as in CGI.
+BARE = ("CONTENT_TYPE", "CONTENT_LENGTH")
 # Of the largest port.
 _DIGITS = 5
 
@@ -32,15 +41,15 @@ def attributes(
     environ: WSGIEnvironment, method: str, path: str, server: str
 ) -> dict[str, str | int]:
     """Return a server span's attributes, as far as they are known at its start."""
-    host, port = _address(
-        environ.get("HTTP_HOST") or environ.get("SERVER_NAME") or "",
-        environ.get("SERVER_PORT", ""),
-    )
+    scheme, named = environ.get("wsgi.url_scheme", ""), environ.get("HTTP_HOST")
+    # A client that names no port means its scheme's, whichever one a proxy comes to.
+    default = _PORTS.get(scheme, "") if named else environ.get("SERVER_PORT", "")
+    host, port = _address(named or environ.get("SERVER_NAME") or "", default)
     found: dict[str, str | int] = {
         "http.request.method": method,
         # The query is left out: it may hold secrets.
         "url.path": path,
-        "url.scheme": environ.get("wsgi.url_scheme", ""),
+        "url.scheme": scheme,
         "server.address": host,
         "client.address": environ.get("REMOTE_ADDR", ""),
         "user_agent.original": environ.get("HTTP_USER_AGENT", "")[:_LONGEST],
@@ -78,7 +87,8 @@ def _parted(name: str) -> tuple[str, str]:
 
 def header_key(header: str) -> str:
     """Return the name that a header has in WSGI's environment."""
-    return "HTTP_" + header.upper().replace("-", "_")
+    name = header.upper().replace("-", "_")
+    return name if name in BARE else f"HTTP_{name}"
 
 
 class _EnvironGetter(Getter[WSGIEnvironment]):

@@ -13,22 +13,34 @@ from typing import Any, NamedTuple
 
 from opentelemetry import context as contexts
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled, suppress_instrumentation
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import INVALID_SPAN, Span, StatusCode
 
 from runtime import current
 from runtime.metrics import Metrics
 from runtime.pools import Pools
-from runtime.spans import LightTracer
+from runtime.spans import Attributes, LightTracer
 
 _TEXT = "db.query.text"
-# Names in quotes, which stay; then texts in quotes, and numbers that are no part of a name or a
-# placeholder.
-_VALUES = re.compile(
-    r"""("(?:[^"]|"")*")|'(?:[^']|'')*'|\$(\w*)\$.*?\$\2\$|(?<![\w$:%.])\d+(?:\.\d+)?\b""",
-    re.DOTALL,
+# A number is whatever begins with a digit, with its fraction and exponent, and is no part of a name
+# or a placeholder. A quote that is never closed comes last: all that follows may be a text.
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
+_REST = (
+    r"(?<![\w$:%.])\.?\d\w*(?:\.\w*)?(?:(?<=[eE])[+-]\d+)?",
+    r"""['"].*|\$(?!\d)\w*\$.*""",
 )
-# Where double quotes are for texts too.
+# Names in quotes, which stay, and texts in quotes. PostgreSQL's with a backslash begin with an E.
+_STANDARD = (
+    r"""(?P<name>"(?:[^"]|"")*")|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'""",
+    rf"\$(?P<tag>(?!\d)\w*)\$.*?\$(?P=tag)\$|(?P<comment>{_COMMENT})",
+)
+_MYSQL = (
+    r"""(?P<name>`(?:[^`]|``)*`)|'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*\"""",
+    rf"(?P<comment>{_COMMENT}|\#[^\n]*)",
+)
+_VALUES = re.compile("|".join((*_STANDARD, *_REST)), re.DOTALL)
+_VALUES_OF_MYSQL = re.compile("|".join((*_MYSQL, *_REST)), re.DOTALL)
+_TELLING = re.compile(r"""['"\d]""")
+# Where double quotes are for texts too, and a backslash takes a quote's meaning.
 _TEXTS = ("mysql", "mariadb")
 # Of a statement, after what may stand before it.
 _VERB = re.compile(r"(?:\s|\(|--[^\n]*+|/\*.*?\*/)*+(\w+)", re.DOTALL)
@@ -185,26 +197,12 @@ def _of_engine(connection: Any) -> dict[str, str | int]:
     return {key: value for key, value in said.items() if value}
 
 
-def without_values(span: ReadableSpan) -> ReadableSpan:
-    """Return a span whose SQL holds placeholders alone, as an app may write values into it."""
-    said = span.attributes or {}
+def without_values(said: Attributes) -> dict[str, str]:
+    """Return a statement with placeholders alone, as an app may write values into it."""
     text, names = said.get(_TEXT), said.get("db.system.name") not in _TEXTS
     if not isinstance(text, str) or (clean := _clean(text, names)) == text:
-        return span
-    return ReadableSpan(
-        name=span.name,
-        context=span.context,
-        parent=span.parent,
-        resource=span.resource,
-        attributes={**said, _TEXT: clean},
-        events=span.events,
-        links=span.links,
-        kind=span.kind,
-        status=span.status,
-        start_time=span.start_time,
-        end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )
+        return {}
+    return {_TEXT: clean}
 
 
 def _clean(text: str, names: bool) -> str:
@@ -213,4 +211,12 @@ def _clean(text: str, names: bool) -> str:
 
 @functools.lru_cache(maxsize=_KEPT)
 def _cleaned(text: str, names: bool) -> str:
-    return _VALUES.sub(lambda found: (found[1] if names else None) or "?", text)
+    return (_VALUES if names else _VALUES_OF_MYSQL).sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    """Return a name, or a comment that says no value; all else is one."""
+    comment: str | None = found["comment"]
+    if comment and not _TELLING.search(comment):
+        return comment
+    return found["name"] or "?"

@@ -16,6 +16,7 @@ from opentelemetry import context as contexts
 from opentelemetry import propagate
 
 from runtime import clients, conventions, current, frameworks, problems, records
+from runtime.deadline import Exceeded
 from runtime.records import Signals
 
 KEY = "moorings.exchange"
@@ -26,12 +27,12 @@ _NO_ENVIRON: WSGIEnvironment = {}
 
 
 class Exchange:
-    """One request and its answer, from the first byte to close()."""
+    """One request and its answer, from when a worker takes it up to close()."""
 
     __slots__ = (
         "_body", "_context", "_environ", "_head", "_headers", "_pieces", "_respond", "_signals",
         "_started", "_status", "_traceresponse", "_watch", "address", "bytes", "complete", "error",
-        "finished", "method", "path", "route", "span", "span_id", "status", "trace_id",
+        "finished", "method", "path", "route", "span", "span_id", "status", "taken", "trace_id",
     )  # fmt: skip
 
     def __init__(
@@ -45,7 +46,7 @@ class Exchange:
         self._pieces = _NO_PIECES
         self._status = ""
         self._headers: list[tuple[str, str]] | None = None
-        self.complete = self.finished = False
+        self.complete = self.finished = self.taken = False
         self.status = self.bytes = 0
         self.route = self.error = ""
         self.method = conventions.method(environ)
@@ -59,6 +60,8 @@ class Exchange:
         self._watch = signals.watch if client else None
         if self._watch and client:
             self._watch.enter(self, client)
+        if "HTTP_UPGRADE" in environ and clients.SOCKET in environ:
+            environ[clients.SOCKET] = clients.Taken(environ[clients.SOCKET], self.take)
 
     def _begin(self, environ: WSGIEnvironment) -> None:
         signals = self._signals
@@ -88,8 +91,9 @@ class Exchange:
         token = current.attach(self._context)
         try:
             self._call(app, environ)
-        except BaseException:
+        except BaseException as error:
             # Nobody will call close(): the answer is cut, or the server ends this worker.
+            self._broke_off(error)
             self._finish()
             raise
         finally:
@@ -101,7 +105,22 @@ class Exchange:
             self._body = app(environ, self.start_response)
             self._pieces = iter(self._body)
         except Exception as error:
+            if self.taken and isinstance(error, StopIteration):
+                # How a session of WebSocket ends on Gunicorn: all is said, by the app itself.
+                self.complete = True
+                raise
             self._pieces = iter((self._fail(error),))
+
+    def take(self) -> None:
+        """Leave the socket to the app, which upgrades it: nobody cuts it, or answers on it."""
+        if self.taken:
+            return
+        self.taken = True
+        self._head.acquire(blocking=False)
+        self.status = self.status or 101
+        self.route = frameworks.route(self._environ)
+        if self._watch and self._watch.leave(self):
+            self._watch = None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -131,7 +150,7 @@ class Exchange:
         if self._headers is None:
             return None
         if not self._head.acquire(blocking=False):
-            raise ConnectionResetError(errno.ECONNRESET, "answer cut: over the deadline")
+            raise ConnectionResetError(errno.ECONNRESET, "answer cut: upgraded, or too late")
         headers = [*self._headers, *self._trace_headers()]
         self._headers = None
         try:
@@ -156,6 +175,9 @@ class Exchange:
                 raise AssertionError("the application did not call start_response")
         except Exception as error:
             piece = self._fail(error)
+        except BaseException as error:
+            self._broke_off(error)
+            raise
         finally:
             current.detach(token)
         self.complete = piece is None
@@ -181,11 +203,25 @@ class Exchange:
         self._pieces = iter(())
         return b"" if self.method == "HEAD" else problem.body
 
+    def _broke_off(self, error: BaseException) -> None:
+        """Note what no handler of an app catches, such as SystemExit or a timeout of gevent's.
+
+        What ends a request from outside is no error of its: its deadline, or a worker's end.
+        """
+        outside = isinstance(error, (Exception, Exceeded)) or self.finished
+        if outside or type(error).__name__ == "GreenletExit":
+            return
+        self.note(error)
+        if not self._begun():
+            self.status = 500
+
     def note(self, error: BaseException) -> None:
         """Record an exception of the app on the span, once."""
         if not self.error:
+            self.route = self.route or frameworks.route_left_by(error)
             self.error = type(error).__qualname__
-            self.span.record_exception(error)
+            if self.span.is_recording():
+                self.span.add_event("exception", records.told(error))
 
     def close(self) -> None:
         """Called by the server when it is done, also when the client went before the end."""

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from runtime.writer import Writer
 
 # A URL's password and an Authorization header's value, wherever a message quotes them.
 _SECRET = re.compile(r"(://[^\s:/@]*:)[^\s@/]+(?=@)|(\b(?:Bearer|Basic)\s+)[\w.~+/=-]+", re.I)
+# What moves a terminal's cursor, or begins a line that nobody wrote.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _QUIET_SECONDS = 60.0
 # What says that something is wrong is not kept back: it may be a process's last word.
 _PATIENT = ("debug", "info")
@@ -59,7 +62,7 @@ class Lines:
             fields |= _ids()
         if self.is_text:
             moment = datetime.fromtimestamp(seconds, UTC)
-            self._writer.now(_text(moment, level, fields).encode())
+            self._writer.now(_text(moment, level, fields).encode(errors="backslashreplace"))
         elif self._at_once or level not in _PATIENT:
             self._writer.now(self._json(seconds, level, fields))
         else:
@@ -129,14 +132,27 @@ class Handler(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
+        # As in Python's own handlers, no call may end the request that made it.
         try:
-            fields = {"logger": record.name, "message": redact(record.getMessage())}
-        except (TypeError, ValueError) as error:
-            # A call such as info("%d", "x") must not end the request that made it.
-            fields = {"logger": record.name, "message": f"{record.msg} ({error})"}
+            self._emit(record)
+        except Exception:
+            self.handleError(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        fields = {"logger": record.name, "message": redact(_message(record))}
         if record.exc_info and record.exc_info[0]:
             fields["exception"] = redact(_FORMATTER.formatException(record.exc_info))
         self._lines.write(record.created, record.levelname.lower(), fields)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:
+        # A call such as info("%d", "x"), or an argument that cannot be shown.
+        why = "".join(traceback.format_exception_only(error)).strip()
+        shown = record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
+        return f"{shown} ({why})"
 
 
 class Quiet(logging.Filter):
@@ -197,5 +213,12 @@ def _text(moment: datetime, level: str, fields: dict[str, Any]) -> str:
     more = f" {fields['duration_ms']} ms" if "duration_ms" in fields else ""
     stamp = moment.astimezone().strftime("%H:%M:%S.%f")[:-3]
     name = f"{colour}{level.upper():8}{end if colour else ''}"
-    line = f"{stamp} {name}{fields['message']}{more}{trail}\n"
-    return line + (f"{fields['exception']}\n" if fields.get("exception") else "")
+    line = f"{stamp} {name}{_escaped(fields['message'])}{more}{trail}\n"
+    if not fields.get("exception"):
+        return line
+    # A traceback has lines of its own, which nobody takes for an event's.
+    return line + "".join(f"  {_escaped(one)}\n" for one in fields["exception"].split("\n"))
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runtime import metrics
+from runtime.boot import errors_in_one_line
 
 
 def encoded(line: bytes, name: str, release: str) -> bytes:
@@ -53,7 +54,8 @@ def _divert(name: str) -> None:
 
 def main() -> None:
     if folder := os.environ.get("METRICS_DIR"):
-        metrics.prepare(Path(folder))
+        with errors_in_one_line():
+            metrics.prepare(Path(folder))
     if os.environ.get("LOG_FORMAT") == "json":
         _divert(os.path.basename(sys.argv[1]))
     os.execv(sys.argv[1], sys.argv[1:])

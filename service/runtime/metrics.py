@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime import backlog, cells
-from runtime.settings import Settings
+from runtime.settings import SettingError, Settings
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Histogram
@@ -26,7 +26,7 @@ class Metrics:
         if settings.metrics_dir:
             # prometheus_client reads this when it is first imported, hence the late import.
             os.environ[_VARIABLE] = str(settings.metrics_dir)
-            settings.metrics_dir.mkdir(parents=True, exist_ok=True)
+            _make(settings.metrics_dir)
             from runtime import sums
 
             sums.settle(settings.metrics_dir)
@@ -38,7 +38,7 @@ class Metrics:
         registry = self._own or CollectorRegistry()
         self.duration = Histogram(
             "http_server_request_duration_seconds",
-            "Time from the first byte of a request to the end of its answer.",
+            "Time from when a worker takes a request up to the end of its answer.",
             ("http_request_method", "http_route", "http_response_status_code"),
             buckets=BOUNDS,
             registry=registry,
@@ -159,9 +159,18 @@ class _Timer(NamedTuple):
 
 def prepare(folder: Path) -> None:
     """Make the folder of a server's metrics, without what an earlier server left in it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     for left in folder.glob("*.db"):
         left.unlink(missing_ok=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"METRICS_DIR: cannot be made: {error}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingError(f"METRICS_DIR: {folder} may not be written to")
 
 
 def forget(folder: Path, pid: int) -> None:

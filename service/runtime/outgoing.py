@@ -3,12 +3,24 @@
 import importlib
 
 from runtime.settings import SettingError
+from runtime.spans import Attributes
 
 _INSTRUMENTORS = {
     "httpx": "HTTPXClientInstrumentor",
     "requests": "RequestsInstrumentor",
     "urllib3": "URLLib3Instrumentor",
 }
+# By the stable conventions, and by those before.
+_URLS = ("url.full", "http.url")
+
+
+def without_query(said: Attributes) -> dict[str, str]:
+    """Return the addresses of a span that have a query, without it: it may hold secrets."""
+    return {
+        name: text.partition("?")[0]
+        for name in _URLS
+        if isinstance(text := said.get(name), str) and "?" in text
+    }
 
 
 def trace(names: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from runtime import conventions
 from runtime.deadline import Watch
 from runtime.headers import Capture
-from runtime.logs import ACCESS, Answered, Lines
+from runtime.logs import ACCESS, Answered, Lines, redact
 from runtime.metrics import Metrics
 from runtime.spans import Begin, Light
 
@@ -64,6 +65,21 @@ def _answer(request: Ended) -> dict[str, Any]:
     if not request.complete:
         said["moorings.response.incomplete"] = True
     return said
+
+
+def told(error: BaseException) -> dict[str, str]:
+    """Return what a span says of an exception: as in a line of the log, without credentials."""
+    kind = type(error)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    try:
+        message = str(error)
+    except Exception:
+        message = ""  # whatever it is, it is not the request's failure
+    return {
+        "exception.type": f"{module}{kind.__qualname__}",
+        "exception.message": redact(message),
+        "exception.stacktrace": redact("".join(traceback.format_exception(error))),
+    }
 
 
 def write_line(request: Ended, lines: Lines, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """What the service reads from its environment, read once; a wrong value is named in one line."""
 
+import importlib.metadata
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,13 @@ CALLS = ("requests", "httpx", "urllib3")
 PROTOCOLS = ("http/protobuf", "grpc")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 FORMATS = ("auto", "json", "text")
+_MAX_QUEUE, _BATCH = 2048, 512
+_LIMITS = (
+    "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT",
+)  # fmt: skip
 
 
 class SettingError(Exception):
@@ -44,6 +52,10 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment; raises SettingError for the first value that is wrong."""
     default = Settings()
     folder = environ.get("METRICS_DIR", "")
+    _check_opentelemetry(environ)
+    metrics = _some(environ, "OTEL_METRICS_EXPORTER", ("otlp", "none"))
+    if metrics:
+        _check_protocol_of_metrics(environ)
     return Settings(
         app=environ.get("APP") or default.app,
         ready=environ.get("READY", ""),
@@ -62,7 +74,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         otel_traces_exporter=_some(environ, "OTEL_TRACES_EXPORTER", EXPORTERS, ("otlp",)),
         otlp_protocol=_protocol(environ, default.otlp_protocol),
         trace_calls=_several(environ, "TRACE_CALLS", CALLS),
-        otel_metrics_exporter=_some(environ, "OTEL_METRICS_EXPORTER", ("otlp", "none")),
+        otel_metrics_exporter=metrics,
     )
 
 
@@ -76,6 +88,34 @@ def whole(environ: Mapping[str, str], name: str, default: int, unit: str, least:
         bound = f" of at least {least}" if least else ""
         raise SettingError(f"{name}: should be a whole number of {unit}{bound}, not {text!r}")
     return int(text)
+
+
+def queue(environ: Mapping[str, str]) -> tuple[int, int]:
+    """Return how many spans may wait, and how many leave together; raises SettingError."""
+    names = ("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE")
+    room = whole(environ, names[0], _MAX_QUEUE, "spans", least=1)
+    batch = whole(environ, names[1], min(_BATCH, room), "spans", least=1)
+    if batch > room:
+        raise SettingError(f"{names[1]}: should be at most {room}, {names[0]}, not '{batch}'")
+    return room, batch
+
+
+def _check_opentelemetry(environ: Mapping[str, str]) -> None:
+    """Check what OpenTelemetry reads itself, and would end the process for with a traceback."""
+    queue(environ)
+    whole(environ, "OTEL_BSP_SCHEDULE_DELAY", 1, "milliseconds", least=1)
+    for name in _LIMITS:
+        whole(environ, name, 0, "characters" if "LENGTH" in name else "those")
+    for name in (environ.get("OTEL_PROPAGATORS") or "none").split(","):
+        _check_propagator(name.strip())
+
+
+def _check_propagator(name: str) -> None:
+    group = "opentelemetry_propagator"
+    if name.lower() == "none" or importlib.metadata.entry_points(group=group, name=name):
+        return
+    known = ", ".join(sorted(importlib.metadata.entry_points(group=group).names))
+    raise SettingError(f"OTEL_PROPAGATORS: should be of those installed, {known}, not {name!r}")
 
 
 def switch(environ: Mapping[str, str], name: str) -> bool:
@@ -116,8 +156,16 @@ def _several(environ: Mapping[str, str], name: str, known: tuple[str, ...]) -> t
     return chosen
 
 
-def _protocol(environ: Mapping[str, str], default: str) -> str:
-    """Return how OTLP is spoken; the variable that is for traces alone wins."""
-    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+def _protocol(environ: Mapping[str, str], default: str, what: str = "TRACES") -> str:
+    """Return how OTLP is spoken; the variable that is for traces, or metrics, alone wins."""
+    names = (f"OTEL_EXPORTER_OTLP_{what}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     name = next((one for one in names if environ.get(one, "").strip()), names[-1])
     return _choice(environ, name, PROTOCOLS, default)
+
+
+def _check_protocol_of_metrics(environ: Mapping[str, str]) -> None:
+    if _protocol(environ, PROTOCOLS[0], "METRICS") != PROTOCOLS[0]:
+        raise SettingError(
+            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: should be http/protobuf where "
+            "OTEL_METRICS_EXPORTER is otlp: metrics do not go over gRPC"
+        )

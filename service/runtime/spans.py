@@ -403,6 +403,17 @@ def readable(span: ReadableSpan | Light) -> ReadableSpan:
     return span.readable() if isinstance(span, Light) else span
 
 
+def changed(span: ReadableSpan, changes: Attributes) -> ReadableSpan:
+    """Return a span that says other things, or the same one where there are none."""
+    if not changes:
+        return span
+    return ReadableSpan(
+        span.name, span.context, span.parent, span.resource, {**(span.attributes or {}), **changes},
+        span.events, span.links, span.kind, instrumentation_scope=span.instrumentation_scope,
+        status=span.status, start_time=span.start_time, end_time=span.end_time,
+    )  # fmt: skip
+
+
 def _parent(context: Context) -> SpanContext | None:
     found = trace.get_current_span(context).get_span_context()
     return found if found.is_valid else None

@@ -17,13 +17,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from runtime import databases, exporters, logs, measured, outgoing, spans
 from runtime.metrics import Metrics
-from runtime.settings import Settings, whole
+from runtime.settings import Settings, queue
 
 # A collector that is down may hold a worker's exit for this long; requests that end after the
 # first flush have what is left of it, and this much at least.
 FLUSH_SECONDS = 3.0
 _LAST_SECONDS = 0.5
-_MAX_QUEUE = 2048
 # A metric costs more than the span's place in the queue.
 _SHOWN_EVERY = 16
 # Said once a minute, as all that OpenTelemetry says.
@@ -80,7 +79,11 @@ class Ledger(SpanExporter):
 
     def _made(self, span: ReadableSpan) -> ReadableSpan:
         """Return what the exporter may see of a span; our own encoder takes light ones."""
-        clean = databases.without_values(span)
+        said = span.attributes or {}
+        changes = databases.without_values(said) if "db.query.text" in said else {}
+        if "url.full" in said or "http.url" in said:
+            changes |= outgoing.without_query(said)
+        clean = spans.changed(span, changes)
         return clean if self._takes_light else spans.readable(clean)
 
     def _show(self) -> None:
@@ -98,7 +101,8 @@ class CountedProcessor(BatchSpanProcessor):
     """The SDK's batch processor, which drops uncounted, behind a ledger that counts."""
 
     def __init__(self, ledger: Ledger, room: int) -> None:
-        super().__init__(ledger, max_queue_size=room)
+        batch = min(queue(os.environ)[1], room)
+        super().__init__(ledger, max_queue_size=room, max_export_batch_size=batch)
         self._ledger = ledger
         self._room = room
 
@@ -136,8 +140,7 @@ def make_provider(settings: Settings, metrics: Metrics) -> spans.Provider:
     provider = spans.Provider(_resource(settings))
     for name in settings.otel_traces_exporter:
         inner = exporters.make(name, settings)
-        room = whole(os.environ, "OTEL_BSP_MAX_QUEUE_SIZE", _MAX_QUEUE, "spans", least=1)
-        provider.add_own(CountedProcessor(Ledger(inner, metrics), room))
+        provider.add_own(CountedProcessor(Ledger(inner, metrics), queue(os.environ)[0]))
     return provider
 
 

@@ -2,7 +2,11 @@
 
 from wsgiref.types import WSGIApplication
 
-from runtime import (
+from runtime import boot
+
+boot.check()
+
+from runtime import (  # noqa: E402
     deadline,
     health,
     limits,
@@ -14,7 +18,6 @@ from runtime import (
     telemetry,
     tracing,
 )
-from runtime.boot import errors_in_one_line
 
 
 def build(config: settings.Settings) -> WSGIApplication:
@@ -37,5 +40,5 @@ def build(config: settings.Settings) -> WSGIApplication:
     return proxies.trust(app, config.proxy_hops)
 
 
-with errors_in_one_line():
+with boot.errors_in_one_line():
     application = build(settings.read())

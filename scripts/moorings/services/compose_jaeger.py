@@ -11,7 +11,7 @@ from moorings.services.jaeger_source import Kind, Source
 from moorings.target import Context
 
 #: Where it listens, by compose.yaml.
-QUERY_PORT, COLLECTOR = 16686, "http://jaeger:4318"
+QUERY_PORT, COLLECTOR, GRPC = 16686, "http://jaeger:4318", "http://jaeger:4317"
 
 
 class Inside(Jaeger):
@@ -32,6 +32,11 @@ class Inside(Jaeger):
             return f"http://{self.project.address('jaeger', 'back')}:{QUERY_PORT}"
         except MoorError:
             return ""
+
+    @property
+    def grpc_endpoint(self) -> str:
+        """Where the app reaches it by gRPC."""
+        return GRPC
 
     @property
     def flags(self) -> dict[str, object]:

@@ -103,6 +103,14 @@ class Jaeger:
         return f"http://{HOST}:{state.ports['otlp_http']}" if state else ""
 
     @property
+    def grpc_endpoint(self) -> str:
+        """Address of OTLP over gRPC; empty where that is the one of `otlp_endpoint`."""
+        if self._elsewhere:
+            return jaeger_source.otlp_grpc(self.settings)
+        state = self.file.read()
+        return f"http://{HOST}:{state.ports['otlp_grpc']}" if state else ""
+
+    @property
     def thrift_endpoint(self) -> str:
         """Where Jaeger's own protocol is taken over HTTP; empty where that is not known."""
         if self._elsewhere:

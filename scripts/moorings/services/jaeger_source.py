@@ -101,6 +101,15 @@ def otlp(settings: Settings) -> str:
     return f"http://{_host(settings)}:{settings.otlp_http_port}"
 
 
+def otlp_grpc(settings: Settings) -> str:
+    """Return where a Jaeger that runs already takes OTLP over gRPC; empty where none is named.
+
+    An endpoint that the operator names is taken as it is, whatever is spoken there.
+    """
+    own = settings.url and not settings.endpoint
+    return f"http://{_host(settings)}:{settings.otlp_grpc_port}" if own else ""
+
+
 def _host(settings: Settings) -> str:
     host = urlsplit(query(settings)).hostname or ""
     return f"[{host}]" if ":" in host else host

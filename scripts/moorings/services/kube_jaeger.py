@@ -14,7 +14,7 @@ from moorings.services.kubectl import Kubectl, Raw
 from moorings.target import Context
 
 #: Where it listens.
-QUERY_PORT, OTLP_PORT = 16686, 4318
+QUERY_PORT, OTLP_PORT, GRPC_PORT = 16686, 4318, 4317
 
 
 class Reaches(Protocol):
@@ -66,6 +66,11 @@ class InCluster(Jaeger):
             return self.forwards.url("jaeger", f"pod/{kube_pods.name(pod)}", QUERY_PORT)
         except MoorError:
             return ""
+
+    @property
+    def grpc_endpoint(self) -> str:
+        """Where the app reaches it by gRPC."""
+        return f"http://jaeger:{GRPC_PORT}"
 
     @property
     def flags(self) -> dict[str, object]:

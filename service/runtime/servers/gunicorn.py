@@ -14,11 +14,14 @@ from gunicorn import glogging, util
 from gunicorn.http import message, parser
 
 from runtime import deadline, logs, metrics, problems, settings
+from runtime.boot import errors_in_one_line
 from runtime.servers import refused
 from runtime.servers.drain import drain
 from runtime.servers.pool import pool
 
 _MEMORY = Path("/dev/shm")
+# A worker's metrics take some files of 1 MB; a container has 64 MB.
+_LEAST_FREE = 16 * 1024 * 1024
 # What a refusal may repeat of what it refuses.
 _DETAIL = 200
 _CLASSES = {
@@ -65,8 +68,14 @@ def application(worker_class: str) -> str:
 
 
 def memory_folder() -> str | None:
-    """Return a folder in memory for the heartbeat files: on a slow disk workers seem to hang."""
-    return str(_MEMORY) if os.access(_MEMORY, os.W_OK) else None
+    """Return a folder in memory for the heartbeat files: on a slow disk workers seem to hang.
+
+    None, which is the temporary folder, where it is nearly full: whoever writes to a file that is
+    mapped, as those of the metrics are, would be killed by SIGBUS without a word.
+    """
+    if not os.access(_MEMORY, os.W_OK) or shutil.disk_usage(_MEMORY).free < _LEAST_FREE:
+        return None
+    return str(_MEMORY)
 
 
 def metrics_folder() -> Path:
@@ -80,7 +89,8 @@ def metrics_folder() -> Path:
 
 def when_ready(_arbiter: Any) -> None:
     """Begin with empty sums, once the address is ours: a start that fails leaves no folder."""
-    metrics.prepare(metrics_folder())
+    with errors_in_one_line():
+        metrics.prepare(metrics_folder())
 
 
 def post_fork(_arbiter: Any, _worker: Any) -> None:

@@ -16,6 +16,10 @@ os.dup2(1, 2)
 sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
 
 # What importing it prints goes there too.
+from runtime import boot  # noqa: E402
+
+boot.check()
+
 from runtime import clients, deadline, tracing, wsgi  # noqa: E402
 from runtime.problems import Problem  # noqa: E402
 

@@ -11,6 +11,9 @@ import signal
 signal.signal(signal.SIGHUP, lambda *_: os._exit(0))
 
 try:
+    from runtime import boot
+
+    boot.check()
     from runtime.servers.uwsgi_worker import application
 except SystemExit:
     # Said already. This is uWSGI's own status for an app that cannot be loaded: with any other one

@@ -125,11 +125,11 @@ def test_each_probe_asks_what_it_is_for() -> None:
 EDGES = {
     ("gateway", "app", "TCP 8000"),
     *((one, "postgres", "TCP 5432") for one in APPS),
-    *((one, "jaeger", "TCP 4318") for one in APPS),
+    *((one, "jaeger", f"TCP {port}") for one in APPS for port in (4317, 4318)),
 }
 
-#: What only one end can say: clients from outside, and apps elsewhere that send by gRPC.
-INTO = {("*", "gateway", "TCP 8080"), *((one, "jaeger", "TCP 4317") for one in APPS)}
+#: What only one end can say: clients from outside, and names that are looked up.
+INTO = {("*", "gateway", "TCP 8080")}
 OUT_OF = {("*", "kube-system", "UDP 53"), ("*", "kube-system", "TCP 53")}
 OUT_OF_PRODUCTION = {(one, "*", f"TCP {port}") for one in APPS for port in (5432, 4318, 443)}
 

@@ -77,6 +77,13 @@ def test_alerts_cover_what_they_should() -> None:
     assert {"ErrorRate", "Latency", "ConnectionsWait", "SpansDropped"} <= rules().keys()
 
 
+def test_one_burst_of_lost_spans_is_told() -> None:
+    """`increase` sees it for its window alone: an alert that waits as long never fires."""
+    groups = yaml.safe_load((PART / "alerts.yml").read_text())["groups"]
+    (rule,) = (one for group in groups for one in group["rules"] if one["alert"] == "SpansDropped")
+    assert rule.get("for", "0m") == "0m"
+
+
 def test_the_page_names_every_metric(exported: dict[str, set[str]]) -> None:
     page = (PART / "README.md").read_text()
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exported

@@ -60,6 +60,39 @@ def test_the_collector_is_where_the_deployment_says(tmp_path: Path) -> None:
     assert "OTEL_TRACES_EXPORTER" not in env
 
 
+@pytest.mark.parametrize(
+    ("said", "endpoint"),
+    [
+        ({}, None),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, None),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http://127.0.0.1:4317"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, "http://127.0.0.1:4317"),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+                "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+            },
+            None,
+        ),
+        (
+            {
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://theirs",
+            },
+            "http://theirs",
+        ),
+    ],
+)
+def test_grpc_has_a_port_of_its_own(
+    tmp_path: Path, said: dict[str, str], endpoint: str | None
+) -> None:
+    made = read(tmp_path, said)
+    release, otlp, grpc = Release("v1", "commit"), "http://127.0.0.1:4318", "http://127.0.0.1:4317"
+    env = service.environment(made, layout.of(made), release, "column", otlp, grpc=grpc)
+    assert env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == endpoint
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == otlp
+
+
 THRIFT = "http://127.0.0.1:2/api/traces"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from runtime.servers import gunicorn as hooks
 
 Start = Callable[..., Any]
 
@@ -231,3 +234,14 @@ def test_a_collector_that_is_down_harms_nobody(start: Start) -> None:
     said = [line for line in server.lines() if line.get("logger", "").startswith("opentelemetry")]
     assert 1 <= len(said) <= 3
     assert "exception" not in said[0]
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_memory_that_is_nearly_full_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_full: bool
+) -> None:
+    """Files that are mapped kill their writer there."""
+    monkeypatch.setattr(hooks, "_MEMORY", tmp_path)
+    free = shutil.disk_usage(tmp_path).free
+    monkeypatch.setattr(hooks, "_LEAST_FREE", free * 2 if is_full else 1, raising=False)
+    assert hooks.memory_folder() == (None if is_full else str(tmp_path))

@@ -45,6 +45,67 @@ def test_a_wrong_format_does_not_end_the_request(make_log: Callable[..., Any]) -
     assert log.lines()[0]["message"].startswith("%d items (")
 
 
+def test_text_cannot_be_forged(make_log: Callable[..., Any], layer: Any) -> None:
+    layer.log = log = make_log(log_format="text")
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            raise ValueError("first\x1b[2J\n12:00:00 second")
+        except ValueError:
+            _logger(log, "shop").exception("failed")
+        return plain(environ, start_response)
+
+    layer.ask(app, "/x%0a12:00:00%20ERROR%1b[2J%c2%9b2J\u2028")
+    text = log.text()
+    assert "/x\\n12:00:00 ERROR\\x1b[2J\\x9b2J\\u2028 200" in text
+    assert not any(line.startswith("12:00:00") for line in text.splitlines())
+    assert "\x1b" not in text
+    assert "  ValueError: first\\x1b[2J\n  12:00:00 second" in text
+
+
+def plain(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [b""]
+
+
+class Unshown:
+    """What fails when it is to be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("flavour")
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("%(missing)s", {"n": 1}),
+        ("%s", Unshown()),
+        (Unshown(),),
+        ("cut off: \ud800",),
+        ("%s", "\ud800"),
+        ("%d", "three"),
+        ("%s %s", "one"),
+    ],
+)
+def test_no_call_ends_the_request_that_made_it(
+    make_log: Callable[..., Any], log_format: str, said: tuple[Any, ...]
+) -> None:
+    log = make_log(log_format=log_format)
+    _logger(log, "shop").warning(*said)
+    assert log.text().count("\n") == 1
+
+
+def test_a_line_that_cannot_be_written_is_no_error(
+    make_log: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = make_log()
+    logger = _logger(log, "shop")
+    log.stream.write = None  # whatever it may be
+    logger.warning("careful")
+    assert "Logging error" in capsys.readouterr().err
+
+
 def test_text_for_people(make_log: Callable[..., Any]) -> None:
     log = make_log(log_format="text")
     _logger(log, "shop").warning("careful")

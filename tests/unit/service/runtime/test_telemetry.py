@@ -1,13 +1,17 @@
+import contextlib
 import gc
+import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from flask import Flask, Response
+from flask import Flask, Response, request
 from opentelemetry import baggage, propagate
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client, create_environ
 
+from runtime.deadline import Exceeded, Watch
 from runtime.exchange import Exchange
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -277,3 +281,189 @@ def test_a_second_head_is_the_apps_mistake_and_no_deadline(layer: Any) -> None:
     with pytest.raises(ConnectionResetError, match="the app failed"):
         layer.ask(app, "/")
     assert layer.spans()[0].attributes["error.type"] == "AssertionError"
+
+
+def test_an_exception_shows_no_credentials(layer: Any) -> None:
+    layer.ask(breaking(ValueError("no postgresql://shop:hush@db/shop with Bearer hush")), "/")
+    (span,) = layer.spans()
+    (event,) = span.events
+    assert (
+        event.attributes["exception.message"] == "no postgresql://shop:***@db/shop with Bearer ***"
+    )
+    assert "hush" not in event.attributes["exception.stacktrace"]
+
+
+class Unshown(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_an_exception_that_cannot_be_shown_is_answered(layer: Any) -> None:
+    assert layer.ask(breaking(Unshown()), "/").status_code == 500
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == "Unshown"
+
+
+class GreenletExit(BaseException):
+    """As gevent's, which ends what a worker leaves."""
+
+
+def breaking(error: BaseException, begin: bool = False) -> Any:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        if begin:
+            start_response("200 OK", [])
+            yield b"begun"
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize(("begin", "status"), [(False, 500), (True, 200)])
+def test_what_no_handler_catches_is_an_error(
+    layer: Any, kind: type[BaseException], begin: bool, status: int
+) -> None:
+    with pytest.raises(kind):
+        layer.ask(breaking(kind("flavour"), begin), "/")
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == kind.__name__
+    assert span.attributes["http.response.status_code"] == status
+    assert [event.name for event in span.events] == ["exception"]
+    assert f'status_code="{status}"' in layer.metrics()
+
+
+def test_nor_when_the_app_is_called(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise SystemExit("flavour")
+
+    with pytest.raises(SystemExit):
+        layer.ask(app, "/")
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == "SystemExit"
+    assert layer.log.lines()[-1]["level"] == "error"
+
+
+@pytest.mark.parametrize("kind", [GreenletExit, Exceeded])
+def test_what_ends_a_request_from_outside_is_none(layer: Any, kind: type[BaseException]) -> None:
+    with pytest.raises(kind):
+        layer.ask(breaking(kind()), "/")
+    (span,) = layer.spans()
+    assert "error.type" not in span.attributes
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+def test_an_error_that_leaves_flask_has_its_route(
+    layer: Any, app: Flask, kind: type[BaseException]
+) -> None:
+    def leave(number: int) -> None:
+        raise kind(f"flavour {number}")
+
+    app.add_url_rule("/left/<int:number>", view_func=leave)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    with contextlib.suppress(SystemExit):
+        layer.ask(app, "/left/3")
+    (span,) = layer.spans()
+    assert span.name == "GET /left/<int:number>"
+    assert 'http_response_status_code="500",http_route="/left/<int:number>"' in layer.metrics()
+
+
+def test_apps_below_one_address_have_routes_of_their_own(layer: Any, app: Flask) -> None:
+    both = DispatcherMiddleware(app, {"/admin": app})
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    for path in ("/items/4", "/admin/items/4", "/admin/crash"):
+        layer.ask(both, path)
+    layer.ask(another_environment(both), "/admin/items/4")
+    assert [span.name for span in layer.spans()] == [
+        "GET /items/<int:number>",
+        "GET /admin/items/<int:number>",
+        "GET /admin/crash",
+        "GET /admin/items/<int:number>",
+    ]
+    assert 'http_route="/admin/items/<int:number>"} 2.0' in layer.metrics()
+
+
+def another_environment(app: Any) -> Any:
+    return lambda environ, start_response: app({**environ}, start_response)
+
+
+class Session(Response):
+    """Ends as Flask-Sock's answer does on Gunicorn."""
+
+    def __call__(self, *_about: Any) -> Any:
+        raise StopIteration
+
+
+def sessions() -> Flask:
+    """Return an app that answers upgrades, as simple-websocket does, and breaks in some."""
+    app = Flask("shop")
+
+    @app.route("/talk/<kind>")
+    def talk(kind: str) -> Response:
+        request.environ["gunicorn.socket"].send(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        if kind == "broken":
+            raise ValueError("flavour")
+        return Session()
+
+    return app
+
+
+def upgrade(layer: Any, path: str, watch: Watch | None = None) -> tuple[bytes, list[str]]:
+    """Ask for an upgrade as Gunicorn calls the app; returns what was sent, and the heads."""
+    ours, theirs = socket.socketpair()
+    heads: list[str] = []
+    with ours, theirs:
+        environ = create_environ(path, headers={"Upgrade": "websocket"})
+        environ["gunicorn.socket"] = theirs
+        answer = layer.around(sessions(), watch=watch)(environ, lambda *said: heads.append(said[0]))
+        try:
+            list(answer)
+        finally:
+            answer.close()
+        return ours.recv(100), heads
+
+
+def test_the_end_of_a_websocket_session_is_no_failure(layer: Any) -> None:
+    watch = Watch(1)
+    with pytest.raises(StopIteration):
+        upgrade(layer, "/talk/long", watch)
+    (span,) = layer.spans()
+    assert (span.name, span.attributes["http.response.status_code"]) == ("GET /talk/<kind>", 101)
+    assert span.status.is_unset
+    assert span.events == ()
+    (line,) = layer.log.lines()
+    assert (line["level"], line["status"]) == ("info", 101)
+    assert watch.running() == 0
+
+
+def test_nothing_is_answered_into_an_upgraded_socket(layer: Any) -> None:
+    with pytest.raises(ConnectionResetError, match="upgraded"):
+        upgrade(layer, "/talk/broken")
+    (span,) = layer.spans()
+    assert span.attributes["error.type"] == "ValueError"
+
+
+def test_an_upgraded_socket_has_no_deadline(layer: Any) -> None:
+    watch = Watch(0)
+    running: list[int] = []
+    ours, theirs = socket.socketpair()
+    environ = create_environ("/", headers={"Upgrade": "websocket"})
+    environ["gunicorn.socket"] = theirs
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["gunicorn.socket"].fileno()
+        running.append(watch.running())
+        environ["gunicorn.socket"].send(b"101")
+        running.append(watch.running())
+        raise StopIteration
+
+    with ours, theirs, pytest.raises(StopIteration):
+        layer.around(app, watch=watch)(environ, lambda *_about: None)
+    # A client that asks for an upgrade, and gets none, is watched as any other.
+    assert running == [1, 0]
+
+
+def test_who_is_not_upgraded_gets_an_answer_for_a_stop_iteration(layer: Any) -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        raise StopIteration
+
+    assert layer.ask(app, "/", headers={"Upgrade": "websocket"}).status_code == 500

@@ -80,6 +80,25 @@ def test_lost_spans_are_counted(
     assert lost[2] == 1
 
 
+def test_a_queue_shorter_than_a_batch(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "256")
+    provider = tracing.make_provider(Settings(otel_traces_exporter=("console",)), metrics)
+    tracing.close(provider)
+
+
+@pytest.mark.parametrize("name", ["url.full", "http.url"])
+def test_a_call_leaves_without_its_query(
+    collector: Any, metrics: Metrics, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    provider = tracing.make_provider(Settings(), metrics)
+    address = "https://bank.example/pay?token=SECRET&api_key=K"
+    provider.get_tracer("test").start_span("GET", attributes={name: address}).end()
+    tracing.close(provider)
+    said = {item.key: item.value.string_value for item in collector.named("GET").attributes}
+    assert said == {name: "https://bank.example/pay"}
+
+
 class Raising(SpanExporter):
     """Raises where others return a failure, as the Jaeger exporter does."""
 

@@ -74,6 +74,7 @@ def test_its_addresses_are_known_before_it_is_started(one: Jaeger) -> None:
     one.plan()
     addresses = (one.otlp_endpoint, one.query_url)
     assert all(address.startswith("http://127.0.0.1:") for address in addresses)
+    assert one.grpc_endpoint == f"http://127.0.0.1:{one.ports['otlp_grpc']}"
     one.start()
     assert (one.otlp_endpoint, one.query_url) == addresses
     assert "does not run" not in one.describe()

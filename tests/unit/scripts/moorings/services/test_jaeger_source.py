@@ -3,7 +3,15 @@
 import pytest
 
 from moorings.errors import SettingsError
-from moorings.services.jaeger_source import Kind, Machine, choose, otlp, query, why_no_trace
+from moorings.services.jaeger_source import (
+    Kind,
+    Machine,
+    choose,
+    otlp,
+    otlp_grpc,
+    query,
+    why_no_trace,
+)
 from moorings.settings import Jaeger as Settings
 
 PROGRAMS = {"jaeger": "/usr/bin/jaeger", "/opt/jaeger": "/opt/jaeger"}
@@ -68,6 +76,19 @@ def test_a_program_that_was_named_and_is_not_there_is_an_error_not_a_build() -> 
 )
 def test_spans_go_to_the_same_host_unless_said_otherwise(settings: Settings, address: str) -> None:
     assert otlp(settings) == address
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        (Settings(url="http://jaeger:16686/"), "http://jaeger:4317"),
+        (Settings(url="http://[::1]:16686", otlp_grpc_port=5000), "http://[::1]:5000"),
+        (Settings(url=RUNNING, endpoint="http://other:1/"), ""),
+        (Settings(endpoint="http://other:1/"), ""),
+    ],
+)
+def test_by_grpc_too_unless_an_endpoint_is_named(settings: Settings, address: str) -> None:
+    assert otlp_grpc(settings) == address
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,8 @@ class AppImages:
                 *self._epoch(release), *self._base(), *more]  # fmt: skip
         with ui.working("Building the image"):
             self.engine.do(*argv, *self.secrets(), str(context), timeout=BUILD)
-        ui.good(f"built {self.name(release.version)}")
+        if not self.engine.runner.dry:
+            ui.good(f"built {self.name(release.version)}")
 
     def _epoch(self, release: Release) -> list[str]:
         """Return the time that the image has: its commit's, so that a later build has it too.

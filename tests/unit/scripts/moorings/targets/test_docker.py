@@ -553,3 +553,12 @@ def test_a_dry_run_of_down_only_prints(
 def test_a_dry_run_of_reload_asks_nobody(dry: Deployment, tmp_path: Path) -> None:
     dry.reload()
     assert changed(tmp_path) == []
+
+
+def test_a_dry_run_of_a_build_does_not_say_that_it_built(
+    dry: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dry.target.build(Release("v9-gunicorn", ""))
+    said = capsys.readouterr().out
+    assert "buildx build" in said
+    assert "✓" not in said

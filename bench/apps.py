@@ -18,7 +18,7 @@ class Unmetered(metrics.Metrics):
     def begin(self) -> None:
         """Count nothing."""
 
-    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+    def end(self, about: metrics.About, seconds: float) -> None:
         """Count nothing."""
 
 

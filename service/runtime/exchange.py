@@ -270,6 +270,9 @@ class Exchange:
     def _record(self) -> None:
         self.finished = True
         seconds = time.perf_counter() - self._started
-        self._signals.metrics.end(self.method, self.route, self.status, seconds)
-        records.end_span(self)
+        failure = self.error or (str(self.status) if self.status >= 500 else "")
+        scheme = self._environ.get("wsgi.url_scheme", "")
+        about = (self.method, scheme, self.route, self.status, failure)
+        self._signals.metrics.end(about, seconds)
+        records.end_span(self, failure)
         records.write_line(self, self._signals.lines, seconds)

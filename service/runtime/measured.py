@@ -8,13 +8,20 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.resources import Resource
 
 from runtime import backlog
-from runtime.metrics import BOUNDS, Metrics
+from runtime.metrics import BOUNDS, About, Metrics
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
 
 _UNIT = "{request}"
+_ATTRIBUTES = (
+    "http.request.method",
+    "url.scheme",
+    "http.route",
+    "http.response.status_code",
+    "error.type",
+)
 
 
 def start(settings: Settings, metrics: Metrics, resource: Resource) -> "MeterProvider | None":
@@ -42,12 +49,11 @@ def _mirror(meter: Meter, metrics: Metrics) -> None:
         explicit_bucket_boundaries_advisory=BOUNDS,
     )
 
-    def observe(method: str, route: str, status: int, seconds: float) -> None:
-        about: dict[str, str | int] = {"http.request.method": method}
-        about["http.response.status_code"] = status
-        if route:
-            about["http.route"] = route
-        duration.record(seconds, about)
+    def observe(about: About, seconds: float) -> None:
+        # A route or an error that there is not has an empty label, and no attribute.
+        values: tuple[str | int, ...] = about
+        named = zip(_ATTRIBUTES, values, strict=True)
+        duration.record(seconds, {name: value for name, value in named if value != ""})
 
     metrics.also = observe
     for make, name, unit, source in (
@@ -55,6 +61,8 @@ def _mirror(meter: Meter, metrics: Metrics) -> None:
          metrics.active),
         (meter.create_observable_up_down_counter, "db.client.connection.count", "{connection}",
          metrics.connections),
+        (meter.create_observable_up_down_counter, "moorings.requests.waiting", _UNIT,
+         metrics.queued),
         (meter.create_observable_up_down_counter, "otel.spans.waiting", "{span}", metrics.waiting),
         (meter.create_observable_counter, "otel.spans.exported", "{span}", metrics.exported),
         (meter.create_observable_counter, "otel.spans.dropped", "{span}", metrics.dropped),

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 # The bounds that OpenTelemetry's HTTP conventions advise, in seconds.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+# Those of https://opentelemetry.io/docs/specs/semconv/http/http-metrics/, in the order of `About`.
+LABELS = (
+    "http_request_method",
+    "url_scheme",
+    "http_route",
+    "http_response_status_code",
+    "error_type",
+)
+About = tuple[str, str, str, int, str]
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -39,13 +48,19 @@ class Metrics:
         self.duration = Histogram(
             "http_server_request_duration_seconds",
             "Time from when a worker takes a request up to the end of its answer.",
-            ("http_request_method", "http_route", "http_response_status_code"),
+            LABELS,
             buckets=BOUNDS,
             registry=registry,
         )
         self.active = Gauge(
             "http_server_active_requests",
             "Requests that are being answered.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.queued = Gauge(
+            "moorings_requests_waiting",
+            "Requests that a worker has accepted, and none of its threads has begun.",
             multiprocess_mode="livesum",
             registry=registry,
         )
@@ -96,8 +111,8 @@ class Metrics:
         build.labels(settings.release, settings.commit, settings.server).set(1)
         self._lock = threading.Lock()
         self._active = cells.of_gauge(self.active)
-        self._timers: dict[tuple[str, str, int], _Timer] = {}
-        self.also: Callable[[str, str, int, float], None] | None = None
+        self._timers: dict[About, _Timer] = {}
+        self.also: Callable[[About, float], None] | None = None
 
     def begin(self) -> None:
         """Count a request among those that are being answered."""
@@ -107,10 +122,10 @@ class Metrics:
         with self._lock:
             cells.add((self._active, 1))
 
-    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+    def end(self, about: About, seconds: float) -> None:
         """Count a request that has been answered."""
         # Looking a child up by its labels costs more than observing it.
-        timer = self._timers.get((method, route, status)) or self._timer(method, route, status)
+        timer = self._timers.get(about) or self._timer(about)
         if self._active is None or timer.cells is None:
             self.active.dec()
             timer.child.observe(seconds)
@@ -120,11 +135,11 @@ class Metrics:
             with self._lock:
                 cells.add((self._active, -1), (total, seconds), (bucket, 1))
         if self.also:
-            self.also(method, route, status, seconds)
+            self.also(about, seconds)
 
-    def _timer(self, method: str, route: str, status: int) -> "_Timer":
-        child = self.duration.labels(method, route, str(status))
-        timer = self._timers[method, route, status] = _Timer(child, cells.of_histogram(child))
+    def _timer(self, about: About) -> "_Timer":
+        child = self.duration.labels(*map(str, about))
+        timer = self._timers[about] = _Timer(child, cells.of_histogram(child))
         return timer
 
     def render(self, accept: str = "") -> tuple[bytes, str]:

@@ -39,29 +39,28 @@ class Ended(Answered, Protocol):
     complete: bool
 
 
-def end_span(request: Ended) -> None:
-    """End the span with what the answer was."""
+def end_span(request: Ended, failure: str) -> None:
+    """End the span with what the answer was, and of which type its failure, if it is one."""
     span = request.span
     if span.is_recording():
         verb = "HTTP" if request.method == conventions.OTHER else request.method
         name = f"{verb} {request.route}" if request.route else verb
-        said = _answer(request)
-        is_error = "error.type" in said
-        if isinstance(span, Light) and not is_error and span.complete(name, said):
+        said = _answer(request, failure)
+        if isinstance(span, Light) and not failure and span.complete(name, said):
             return
         span.set_attributes(said)
         span.update_name(name)
-        if is_error:
+        if failure:
             span.set_status(StatusCode.ERROR)
     span.end()
 
 
-def _answer(request: Ended) -> dict[str, Any]:
+def _answer(request: Ended, failure: str) -> dict[str, Any]:
     said: dict[str, Any] = {"http.response.status_code": request.status}
     if request.route:
         said["http.route"] = request.route
-    if request.error or request.status >= 500:
-        said["error.type"] = request.error or str(request.status)
+    if failure:
+        said["error.type"] = failure
     if not request.complete:
         said["moorings.response.incomplete"] = True
     return said

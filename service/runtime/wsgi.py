@@ -18,12 +18,14 @@ from runtime import (  # noqa: E402
     telemetry,
     tracing,
 )
+from runtime.servers import pool  # noqa: E402
 
 
 def build(config: settings.Settings) -> WSGIApplication:
     """Build the layers from the inside out; a request meets the last line first."""
     lines = logs.configure(config)
     sums = metrics.Metrics(config)
+    pool.tell(sums.queued.set)
     tracer = tracing.start(config, sums)  # before the app, so that its database is traced
 
     app = loader.load_app(config.app)

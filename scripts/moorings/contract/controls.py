@@ -130,7 +130,9 @@ CONTROLS: Mapping[str, Control] = {
         Tamper(target=bad.by(bad.Quitting), flags={"server.grace": 5}),
         frozenset({"deploy.load"}),
     ),
-    "Gunicorn's own threads": Control(Tamper(target=bad.own_threads), frozenset({"recycle"})),
+    "Gunicorn's own threads": Control(
+        Tamper(target=bad.own_threads), frozenset({"recycle", "metrics.queue"})
+    ),
     "no announcement": Control(Tamper(target=bad.unannounced), frozenset({"deploy.load"})),
     "HUP with a broken release": Control(
         Tamper(target=bad.by_hup, proved=False), frozenset({"deploy.broken"})

@@ -13,6 +13,7 @@ ANSWERED = "http_server_request_duration_seconds_count"
 WORKERS, STARTS = "moorings_workers", "moorings_worker_starts_total"
 SENT, LOST = "otel_spans_exported_total", "otel_spans_dropped_total"
 WAITING = "otel_spans_waiting"
+QUEUED, BACKLOG = "moorings_requests_waiting", "moorings_connections_waiting"
 
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

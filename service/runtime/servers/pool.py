@@ -2,9 +2,24 @@
 
 import functools
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
 from runtime import settings
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+#: Hears how many wait for a thread, when that changes.
+_hearer: Callable[[float], None] | None = None
+
+
+def tell(hearer: Callable[[float], None]) -> None:
+    """Have `hearer` called with how many wait for a thread of this process, when that changes."""
+    global _hearer
+    _hearer = hearer
 
 
 class Pool(ThreadPoolExecutor):
@@ -13,6 +28,28 @@ class Pool(ThreadPoolExecutor):
     def __init__(self, threads: int) -> None:
         super().__init__(threads, "request")
         self._threads_wanted = threads
+        self._told = 0
+        self._telling = threading.Lock()
+
+    def submit(
+        self, task: Callable[_Given, _Result], /, *args: _Given.args, **named: _Given.kwargs
+    ) -> Future[_Result]:
+        """Have a thread do it, and tell who wants to know how many wait before and after that."""
+
+        def begin() -> _Result:
+            self._tell()
+            return task(*args, **named)
+
+        future = super().submit(begin)
+        self._tell()
+        return future
+
+    def _tell(self) -> None:
+        with self._telling:
+            waiting = self._work_queue.qsize()
+            if _hearer and waiting != self._told:
+                self._told = waiting
+                _hearer(waiting)
 
     def replace(self, lost: int) -> None:
         """Have `lost` threads more than at first."""

@@ -23,7 +23,7 @@ listener = socket.create_server(("127.0.0.1", 0))
 os.environ["BIND"] = "127.0.0.1:%d" % listener.getsockname()[1]
 metrics = Metrics(Settings(metrics_dir=Path(os.environ["FOLDER"])))
 metrics.begin()
-metrics.end("GET", "/", 200, 0.1)
+metrics.end(("GET", "http", "/", 200, ""), 0.1)
 metrics.connections.labels("used").set(1)
 print(metrics.render()[0].decode())
 """

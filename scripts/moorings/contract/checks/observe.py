@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,16 +15,21 @@ from moorings.contract.column import Column
 from moorings.contract.counted import Counted
 from moorings.contract.events import Events
 from moorings.contract.hammer import loaded, unharmed
+from moorings.contract.metrics import Sample
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import BETWEEN, Size
 from moorings.contract.spans import Caller, asked, context, stored
-from moorings.contract.wire import Answer
+from moorings.contract.watch import running
+from moorings.contract.wire import Answer, Connection
 from moorings.tracing import Span
 
 #: Seconds within which a killed worker has a successor.
 BACK = 30.0
+
+#: Requests that wait for one that runs, and the seconds for which there are some.
+QUEUED, HELD = 5, 5.0
 
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 
@@ -333,3 +338,40 @@ def _succeeded(site: Site, killed: int, count: int) -> bool | None:
         return None
     there = metrics.total(metrics.read(*site.meters), metrics.WORKERS)
     return True if there == count else None
+
+
+@check(
+    "metrics.queue",
+    proves="/metrics has each request under way: it runs, waits for a thread, or is not accepted",
+    needs=["probe", "deploy"],
+    control="Gunicorn's own threads",
+)
+def metrics_queue(column: Column) -> str:
+    """Have requests wait for the only thread there is, and ask for the metrics before they end."""
+    with column.other({"server.workers": 1, "server.threads": 1}) as site, ExitStack() as stack:
+        meters = site.meters
+        runs = stack.enter_context(Connection(site.url, timeout=20))
+        runs.begin(runs.send("GET", "/_probe/stream/3/0.5"))
+        # Where one request is answered after the other, those for the metrics must be before them.
+        asked = [stack.enter_context(Connection(url, timeout=20)) for url in meters]
+        answers = [one.send("GET", "/metrics") for one in asked]
+        stack.enter_context(running(f"{site.url}/_probe/sleep/1", QUEUED, timeout=20))
+        for one, answer in zip(asked, answers, strict=True):
+            one.read(answer)
+        samples = [one for answer in answers for one in metrics.parse(answer.body.decode())]
+        return _all_are_there(samples, meters)
+
+
+def _all_are_there(samples: list[Sample], meters: Sequence[str]) -> str:
+    """Ask again where nothing keeps an operator waiting: it was answered before they came."""
+    until = time.monotonic() + HELD
+    while (found := sum(_under_way(samples))) < QUEUED:
+        claim(time.monotonic() < until, f"/metrics shows {found:.0f} of {QUEUED} requests")
+        samples = metrics.read(*meters)
+    run, wait, outside = _under_way(samples)
+    return f"{run:.0f} run, {wait:.0f} wait for a thread, {outside:.0f} are not accepted"
+
+
+def _under_way(samples: list[Sample]) -> list[float]:
+    names = (metrics.ACTIVE, metrics.QUEUED, metrics.BACKLOG)
+    return [metrics.total(samples, name) for name in names]

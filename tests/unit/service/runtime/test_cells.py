@@ -22,9 +22,9 @@ def work(thread):
         seconds = (*BOUNDS, 99.0)[number % 15] * (1 if number % 2 else 0.9)
         route = f"/{number % 100}/{'x' * 300}"
         if own:
-            metrics.end("GET", route, 200, seconds)
+            metrics.end(("GET", "http", route, 200, ""), seconds)
         else:
-            metrics.duration.labels("GET", route, "200").observe(seconds)
+            metrics.duration.labels("GET", "http", route, "200", "").observe(seconds)
             metrics.active.dec()
     if thread == 0:
         metrics.begin()

@@ -33,6 +33,7 @@ def test_each_worker_sends_its_own_and_the_last_at_its_end(
         "http.request.method": "GET",
         "http.response.status_code": 200,
         "http.route": "/items/<int:number>",
+        "url.scheme": "http",
     }
     assert list(items[0].explicit_bounds)[:3] == [0.005, 0.01, 0.025]
     assert sum(point.as_double for point in collector.of("http.server.active_requests")) == 0

@@ -228,13 +228,24 @@ def test_untraced_paths_leave_nothing(layer: Any) -> None:
     assert layer.log.lines() == []
 
 
-def test_metrics_count_by_method_route_and_status(layer: Any, app: Flask) -> None:
+def test_metrics_count_by_what_the_conventions_name(layer: Any, app: Flask) -> None:
     for number in range(3):
         layer.ask(app, f"/items/{number}")
     labels = (
-        'http_request_method="GET",http_response_status_code="200",http_route="/items/<int:number>"'
+        'error_type="",http_request_method="GET",http_response_status_code="200",'
+        'http_route="/items/<int:number>",url_scheme="http"'
     )
     assert f"http_server_request_duration_seconds_count{{{labels}}} 3.0" in layer.metrics()
+
+
+def test_a_failure_is_counted_by_its_type(layer: Any, app: Flask) -> None:
+    app.add_url_rule("/breaks", "breaks", lambda: 1 // 0)
+    app.add_url_rule("/away", "away", lambda: ("away", 503))
+    layer.ask(app, "/breaks")
+    layer.ask(app, "/away")
+    text = layer.metrics()
+    assert 'error_type="ZeroDivisionError",http_request_method="GET"' in text
+    assert 'error_type="503",http_request_method="GET",http_response_status_code="503"' in text
 
 
 def test_the_line_of_a_request(layer: Any, app: Flask) -> None:
@@ -379,7 +390,7 @@ def test_apps_below_one_address_have_routes_of_their_own(layer: Any, app: Flask)
         "GET /admin/crash",
         "GET /admin/items/<int:number>",
     ]
-    assert 'http_route="/admin/items/<int:number>"} 2.0' in layer.metrics()
+    assert 'http_route="/admin/items/<int:number>",url_scheme="http"} 2.0' in layer.metrics()
 
 
 def another_environment(app: Any) -> Any:

@@ -18,7 +18,7 @@ IDS = [
     "down.clean", "reload.load", "deploy.load", "rollback.load", "deploy.lock", "trace.ledger",
     "crash.worker", "hang.worker", "recycle", "crash.master",
     "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "trace.probes", "logs.json",
-    "metrics.sum", "trace.outage", "trace.sampling", "trace.legacy",
+    "metrics.sum", "metrics.queue", "trace.outage", "trace.sampling", "trace.legacy",
     "proxy.trusted", "proxy.spoofed", "secure.headers", "secure.tls", "secure.debug", "secure.user",
     "secure.readonly", "secure.caps", "secure.published", "secure.secrets",
     "pods.load", "pods.direct", "pods.evict", "pods.node", "pods.autoscale", "secure.policy",

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from moorings import probe
@@ -125,6 +126,18 @@ class Fleet:
         wanted = at(self.kubectl.find("deployment", "app"), "spec", "replicas")
         self._settled("app", int(wanted or 0))
 
+    def aged(self, seconds: float) -> None:
+        """Wait until each container that runs has done so for as long."""
+        youngest = max(filter(None, map(_began, self.kubectl.get("pods"))), default="")
+        if youngest:
+            began = datetime.fromisoformat(youngest).timestamp()
+            probe.until(
+                lambda: True if time.time() - began > seconds else None,
+                what=f"each pod to be {seconds:.0f} s old",
+                timeout=2 * seconds,
+                every=0.5,
+            )
+
     def _settled(self, name: str, count: int, within: float = SETTLED) -> None:
         def there() -> bool | None:
             return True if len(self._pods(name)) == len(self.ready(name)) == count else None
@@ -134,6 +147,12 @@ class Fleet:
 
         what = f"{count} pods of {name}"
         probe.until(there, what=what, timeout=within, every=0.5, last=last)
+
+
+def _began(pod: Raw) -> str:
+    """Return when the newest container of a pod began: UTC in ISO 8601, in order as text."""
+    states = at(pod, "status", "containerStatuses") or []
+    return max((str(at(one, "state", "running", "startedAt") or "") for one in states), default="")
 
 
 def _points(pod: Raw) -> set[str]:

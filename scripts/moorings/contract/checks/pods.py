@@ -30,6 +30,11 @@ COSTLY = "/api/products?per_page=100"
 #: shrinks only what was idle for 15 s more. And within which a pod is ready.
 SCALED, READY = 180.0, 90.0
 
+#: A kubelet that starts takes containers that are no older than this many seconds for new ones,
+#: which get nothing until their next probe: `kubeletRestartGracePeriod`, and a second more, as the
+#: cluster tells whole ones. Before 1.35 it takes all of them for new.
+REMEMBERED = 11.0
+
 #: How often a drain asks again for what was held back.
 TRIES = 3
 
@@ -141,6 +146,7 @@ def pods_node(column: Column) -> str:
         if cluster is None:
             raise Skipped("the nodes of this cluster are not moor's to drain")
         count = len(fleet.ready())
+        fleet.aged(REMEMBERED)
         cluster.restart("kubelet")
         load.wait(BETWEEN)
         fleet.has(count, READY)

@@ -46,3 +46,25 @@ def test_a_connection_is_tried_from_within_a_pod(status: int, reached: bool) -> 
         "kubectl", "exec", "gateway-1", "--", "timeout", "3", "bash", "-c",
         "exec 3<>/dev/tcp/postgres/5432",
     ]  # fmt: skip
+
+
+def _pod(*began: str) -> dict[str, object]:
+    states = [{"state": {"running": {"startedAt": one}} if one else {}} for one in began]
+    return {"status": {"containerStatuses": states}}
+
+
+def test_pods_grow_as_old_as_their_newest_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, clock = "2026-11-30T23:59:55Z", "2026-12-01T00:00:00Z", [1_796_083_201.0]
+    pods = [_pod(old), _pod(old, new), _pod(""), {"status": {}}]
+
+    class Grown(RecordingRunner):
+        def finish(self, command: Command) -> Result:
+            return Result(0, json.dumps({"items": pods}))
+
+    def later(seconds: float) -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr("time.time", lambda: clock[0])
+    monkeypatch.setattr("time.sleep", later)
+    Fleet(Kubectl(Grown(), {}), Path()).aged(11)
+    assert clock[0] == pytest.approx(1_796_083_200.0 + 11.5, abs=0.6)

@@ -65,22 +65,30 @@ class Metrics:
             registry=registry,
         )
         self.exported = Counter(
-            "otel_spans_exported", "Spans that the collector took.", registry=registry
+            "otel_spans_exported",
+            "Spans that the collector took.",
+            ("exporter",),
+            registry=registry,
         )
         self.dropped = Counter(
             "otel_spans_dropped",
             "Spans that were lost: no room in the queue, not taken by the collector, or too late.",
-            ("reason",),
+            ("exporter", "reason"),
             registry=registry,
         )
-        for reason in ("queue_full", "export_failed", "ended"):
-            self.dropped.labels(reason)  # shown as 0 before the first loss
         self.waiting = Gauge(
             "otel_spans_waiting",
             "Spans that wait for the collector.",
+            ("exporter",),
             multiprocess_mode="livesum",
             registry=registry,
         )
+        # Shown as 0 before the first one.
+        for exporter in settings.otel_traces_exporter:
+            self.exported.labels(exporter)
+            self.waiting.labels(exporter)
+            for reason in ("queue_full", "export_failed", "ended"):
+                self.dropped.labels(exporter, reason)
         self.connections = Gauge(
             "db_client_connection_count",
             "Connections of the database pools, used or idle.",

@@ -34,11 +34,13 @@ _meters: list[MeterProvider] = []
 
 
 class Ledger(SpanExporter):
-    """Counts what becomes of the spans that `inner` is given."""
+    """Counts what becomes of the spans that `inner` is given, by its name."""
 
-    def __init__(self, inner: SpanExporter, metrics: Metrics) -> None:
+    def __init__(self, inner: SpanExporter, metrics: Metrics, name: str) -> None:
         self._inner = inner
-        self._metrics = metrics
+        self._exported = metrics.exported.labels(name)
+        self._dropped = functools.partial(metrics.dropped.labels, name)
+        self._waiters = metrics.waiting.labels(name)
         self._takes_light = exporters.takes_light(inner)
         self._lock = threading.Lock()
         self._waiting = self._shown = 0
@@ -53,7 +55,7 @@ class Ledger(SpanExporter):
                 if self._waiting % _SHOWN_EVERY == 0:
                     self._show()
                 return True
-        self._metrics.dropped.labels("ended" if closed else "queue_full").inc()
+        self._dropped("ended" if closed else "queue_full").inc()
         return False
 
     def close(self) -> None:
@@ -72,9 +74,9 @@ class Ledger(SpanExporter):
             _log.error("spans were not taken: %s: %s", type(error).__name__, error)
             result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
-            self._metrics.exported.inc(len(batch))
+            self._exported.inc(len(batch))
         else:
-            self._metrics.dropped.labels("export_failed").inc(len(batch))
+            self._dropped("export_failed").inc(len(batch))
         return result
 
     def _made(self, span: ReadableSpan) -> ReadableSpan:
@@ -87,7 +89,7 @@ class Ledger(SpanExporter):
         return clean if self._takes_light else spans.readable(clean)
 
     def _show(self) -> None:
-        self._metrics.waiting.inc(self._waiting - self._shown)
+        self._waiters.inc(self._waiting - self._shown)
         self._shown = self._waiting
 
     def shutdown(self) -> None:
@@ -140,7 +142,7 @@ def make_provider(settings: Settings, metrics: Metrics) -> spans.Provider:
     provider = spans.Provider(_resource(settings))
     for name in settings.otel_traces_exporter:
         inner = exporters.make(name, settings)
-        provider.add_own(CountedProcessor(Ledger(inner, metrics), queue(os.environ)[0]))
+        provider.add_own(CountedProcessor(Ledger(inner, metrics, name), queue(os.environ)[0]))
     return provider
 
 

@@ -72,7 +72,7 @@ def test_a_request_costs_so_many_calls(
     settings = Settings(log_format="json")
     sums = Metrics(settings, CollectorRegistry())
     provider = spans.Provider(Resource({}))
-    processor = CountedProcessor(Ledger(InMemorySpanExporter(), sums), 2048)
+    processor = CountedProcessor(Ledger(InMemorySpanExporter(), sums, "otlp"), 2048)
     provider.add_own(processor)
     lines = Lines(settings, make_log().descriptor, at_once=False)
     layer = Telemetry(app, spans.LightTracer(provider, "runtime", "1"), sums, lines)

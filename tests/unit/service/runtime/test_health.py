@@ -100,7 +100,7 @@ def test_version_names_what_runs() -> None:
 def test_metrics_name_the_build() -> None:
     response = health(release="r7").get("/metrics")
     assert 'moorings_build_info{commit="",release="r7",server="wsgi"} 1.0' in response.text
-    assert 'otel_spans_dropped_total{reason="queue_full"} 0.0' in response.text
+    assert 'otel_spans_dropped_total{exporter="otlp",reason="queue_full"} 0.0' in response.text
 
 
 def test_metrics_come_in_the_form_that_is_accepted() -> None:

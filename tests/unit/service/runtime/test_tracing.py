@@ -46,7 +46,7 @@ def test_spans_arrive_with_this_workers_resource(
     assert resource["webengine.name"] == "test"
     assert resource["process.pid"] > 0
     assert resource["service.instance.id"]
-    assert "otel_spans_exported_total 1.0" in generate_latest(registry).decode()
+    assert 'otel_spans_exported_total{exporter="otlp"} 1.0' in generate_latest(registry).decode()
 
 
 class Stuck(SpanExporter):
@@ -64,7 +64,7 @@ def test_lost_spans_are_counted(
     metrics: Metrics, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
-    ledger = tracing.Ledger(Stuck(0), metrics)
+    ledger = tracing.Ledger(Stuck(0), metrics, "otlp")
     provider.add_span_processor(tracing.CountedProcessor(ledger, room=512))
     tracer = provider.get_tracer("test")
     for _ in range(600):
@@ -73,7 +73,7 @@ def test_lost_spans_are_counted(
     tracer.start_span("late").end()
     sums = dict(line.rsplit(" ", 1) for line in generate_latest(registry).decode().splitlines())
     lost = [
-        float(sums[f'otel_spans_dropped_total{{reason="{reason}"}}'])
+        float(sums[f'otel_spans_dropped_total{{exporter="otlp",reason="{reason}"}}'])
         for reason in ("queue_full", "export_failed", "ended")
     ]
     assert sum(lost) == 601
@@ -110,15 +110,16 @@ def test_spans_that_an_exporter_raises_for_are_lost_too(
     metrics: Metrics, registry: CollectorRegistry
 ) -> None:
     spans: list[Any] = [object(), object()]
-    assert tracing.Ledger(Raising(), metrics).export(spans) is SpanExportResult.FAILURE
+    assert tracing.Ledger(Raising(), metrics, "otlp").export(spans) is SpanExportResult.FAILURE
     assert (
-        'otel_spans_dropped_total{reason="export_failed"} 2.0' in generate_latest(registry).decode()
+        'otel_spans_dropped_total{exporter="otlp",reason="export_failed"} 2.0'
+        in generate_latest(registry).decode()
     )
 
 
 def test_a_collector_that_hangs_does_not_hold_the_exit(metrics: Metrics) -> None:
     provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
-    ledger = tracing.Ledger(Stuck(20), metrics)
+    ledger = tracing.Ledger(Stuck(20), metrics, "otlp")
     provider.add_span_processor(tracing.CountedProcessor(ledger, room=512))
     provider.get_tracer("test").start_span("work").end()
     began = time.monotonic()

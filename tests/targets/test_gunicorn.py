@@ -13,6 +13,6 @@ RUNS = (
     FIRST,
     replace(SYNC, only=(*SYNC.only, "logs.json")),
     replace(GEVENT, only=(*GEVENT.only, "logs.json", "metrics.sum")),
-    replace(ASGI, only=(*ASGI.only, "logs.json")),
+    replace(ASGI, only=(*ASGI.only, "logs.json", "metrics.queue")),
     replace(NGINX, only=("serve", "trace.ledger", "logs.json")),
 )

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -349,25 +349,22 @@ def _succeeded(site: Site, killed: int, count: int) -> bool | None:
 def metrics_queue(column: Column) -> str:
     """Have requests wait for the only thread there is, and ask for the metrics before they end."""
     with column.other({"server.workers": 1, "server.threads": 1}) as site, ExitStack() as stack:
-        meters = site.meters
-        runs = stack.enter_context(Connection(site.url, timeout=20))
+        url = site.meters[0]
+        runs, asks = (stack.enter_context(Connection(url, timeout=20)) for _ in range(2))
         runs.begin(runs.send("GET", "/_probe/stream/3/0.5"))
-        # Where one request is answered after the other, those for the metrics must be before them.
-        asked = [stack.enter_context(Connection(url, timeout=20)) for url in meters]
-        answers = [one.send("GET", "/metrics") for one in asked]
-        stack.enter_context(running(f"{site.url}/_probe/sleep/1", QUEUED, timeout=20))
-        for one, answer in zip(asked, answers, strict=True):
-            one.read(answer)
-        samples = [one for answer in answers for one in metrics.parse(answer.body.decode())]
-        return _all_are_there(samples, meters)
+        # Where one request is answered after the other, this one must be before those that wait.
+        answer = asks.send("GET", "/metrics")
+        stack.enter_context(running(f"{url}/_probe/sleep/1", QUEUED, timeout=20))
+        return _all_are_there(list(metrics.parse(asks.read(answer).body.decode())), url)
 
 
-def _all_are_there(samples: list[Sample], meters: Sequence[str]) -> str:
+def _all_are_there(samples: list[Sample], url: str) -> str:
     """Ask again where nothing keeps an operator waiting: it was answered before they came."""
     until = time.monotonic() + HELD
-    while (found := sum(_under_way(samples))) < QUEUED:
-        claim(time.monotonic() < until, f"/metrics shows {found:.0f} of {QUEUED} requests")
-        samples = metrics.read(*meters)
+    while sum(_under_way(samples)) < QUEUED:
+        shown = f"/metrics shows {sum(_under_way(samples)):.0f} of {QUEUED} requests"
+        claim(time.monotonic() < until, shown)
+        samples = metrics.read(url)
     run, wait, outside = _under_way(samples)
     return f"{run:.0f} run, {wait:.0f} wait for a thread, {outside:.0f} are not accepted"
 

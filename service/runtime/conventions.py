@@ -15,7 +15,7 @@ _METHODS = frozenset(
         os.environ.get("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "").strip() or _STANDARD
     ).split(",")
 )
-_PORTS = {"http": "80", "https": "443"}
+_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
 # Clients choose these texts: longer ones are cut.
 _LONGEST = 256
 # What a body's headers are called in WSGI, as in CGI.
@@ -28,6 +28,12 @@ def method(environ: WSGIEnvironment) -> str:
     """Return the method, or one name for all that HTTP does not know: clients can invent many."""
     name: str = environ["REQUEST_METHOD"]
     return name if name in _METHODS else OTHER
+
+
+def scheme(environ: WSGIEnvironment) -> str:
+    """Return the scheme, or one name for what a proxy believed its client."""
+    name: str = environ.get("wsgi.url_scheme", "")
+    return name if name in _PORTS or not name else OTHER
 
 
 def path(environ: WSGIEnvironment) -> str:

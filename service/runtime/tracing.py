@@ -43,8 +43,8 @@ class Ledger(SpanExporter):
         self._waiters = metrics.waiting.labels(name)
         self._takes_light = exporters.takes_light(inner)
         self._lock = threading.Lock()
-        self._waiting = self._shown = 0
-        self._closed = False
+        self._waiting = self._shown = self._sending = 0
+        self._closed = self._gave_up = False
 
     def admit(self, room: int) -> bool:
         """Return whether there is room for one more span, and count it among those that wait."""
@@ -63,9 +63,21 @@ class Ledger(SpanExporter):
         with self._lock:
             self._closed = True
 
+    def give_up(self) -> None:
+        """Count what waits, and what no answer has come for, as lost: this process ends."""
+        with self._lock:
+            self._closed = self._gave_up = True
+            lost, self._waiting, self._sending = self._waiting + self._sending, 0, 0
+            self._show()
+        if lost:
+            self._dropped("ended").inc(lost)
+
     def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
         with self._lock:
+            if self._gave_up:
+                return SpanExportResult.FAILURE
             self._waiting -= len(batch)
+            self._sending += len(batch)
             self._show()
         try:
             result = self._inner.export([self._made(span) for span in batch])
@@ -73,11 +85,19 @@ class Ledger(SpanExporter):
             # Some exporters raise where they should say no, the Jaeger exporter for one.
             _log.error("spans were not taken: %s: %s", type(error).__name__, error)
             result = SpanExportResult.FAILURE
-        if result is SpanExportResult.SUCCESS:
-            self._exported.inc(len(batch))
-        else:
-            self._dropped("export_failed").inc(len(batch))
+        self._settle(len(batch), result is SpanExportResult.SUCCESS)
         return result
+
+    def _settle(self, spans: int, taken: bool) -> None:
+        """Count spans that an answer has come for, unless they are counted as lost."""
+        with self._lock:
+            if self._gave_up:
+                return
+            self._sending -= spans
+        if taken:
+            self._exported.inc(spans)
+        else:
+            self._dropped("export_failed").inc(spans)
 
     def _made(self, span: ReadableSpan) -> ReadableSpan:
         """Return what the exporter may see of a span; our own encoder takes light ones."""
@@ -116,6 +136,10 @@ class CountedProcessor(BatchSpanProcessor):
     def shutdown(self) -> None:
         self._ledger.close()
         super().shutdown()  # type: ignore[no-untyped-call]
+
+    def give_up(self) -> None:
+        """Count as lost what has not been sent."""
+        self._ledger.give_up()
 
 
 def start(settings: Settings, metrics: Metrics) -> trace.Tracer:
@@ -161,6 +185,13 @@ def close(provider: TracerProvider, seconds: float = FLUSH_SECONDS) -> None:
     spent = time.monotonic() - _exit_began()
     left = max(_LAST_SECONDS, seconds - spent)
     _within(left, functools.partial(_shut, provider))
+    give_up(provider)
+
+
+def give_up(provider: trace.TracerProvider | None = None) -> None:
+    """Count the spans that have not been sent as lost: nothing is sent after this."""
+    for one in getattr(provider or trace.get_tracer_provider(), "own", ()):
+        one.give_up()
 
 
 def _shut(provider: TracerProvider) -> None:

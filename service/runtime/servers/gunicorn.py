@@ -159,6 +159,7 @@ def _leave(worker: Any) -> None:
 
     _not_ready(worker.pid)
     tracing.flush()
+    tracing.give_up()
     os._exit(0)
 
 

@@ -18,16 +18,18 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, generate_latest
 from werkzeug.test import Client, TestResponse
 
+from runtime import spans
 from runtime.logs import Lines
 from runtime.metrics import Metrics
 from runtime.settings import Settings
@@ -152,32 +154,37 @@ def make_log(tmp_path: Path) -> Iterator[Callable[..., Log]]:
 class Layer:
     """The telemetry layer around an app, with all that it leaves behind."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, is_light: bool) -> None:
         self.log = log
         self.registry = CollectorRegistry()
         self._metrics = Metrics(Settings(), self.registry)
         self._exporter = InMemorySpanExporter()
-        self._provider = TracerProvider(shutdown_on_exit=False)
-        self._provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+        processor = SimpleSpanProcessor(self._exporter)
+        provider = spans.Provider(Resource({}))
+        self._tracer: trace.Tracer = spans.LightTracer(provider, "test", "")
+        if is_light:
+            provider.add_own(processor)
+        else:
+            # Whose processors see every span of the SDK's.
+            provider.add_span_processor(processor)
 
     def around(self, app: WSGIApplication, **more: Any) -> Telemetry:
-        tracer = self._provider.get_tracer("test")
-        return Telemetry(app, tracer, self._metrics, self.log.stream, "test-server", **more)
+        return Telemetry(app, self._tracer, self._metrics, self.log.stream, "test-server", **more)
 
     def ask(self, app: WSGIApplication, path: str, **more: Any) -> TestResponse:
         """Send one request and read its answer to the end, as a server does."""
         return Client(self.around(app)).open(path, buffered=True, **more)
 
     def spans(self) -> tuple[Any, ...]:
-        return self._exporter.get_finished_spans()
+        return tuple(map(spans.readable, self._exporter.get_finished_spans()))
 
     def metrics(self) -> str:
         return generate_latest(self.registry).decode()
 
 
-@pytest.fixture
-def layer(make_log: Callable[..., Log]) -> Layer:
-    return Layer(make_log())
+@pytest.fixture(params=[True, False], ids=["light spans", "spans of the SDK"])
+def layer(make_log: Callable[..., Log], request: pytest.FixtureRequest) -> Layer:
+    return Layer(make_log(), request.param)
 
 
 # Puts the listening socket where LISTEN_FDS says that it is, as systemd and supervisors do.

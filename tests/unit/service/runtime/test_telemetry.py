@@ -238,6 +238,13 @@ def test_metrics_count_by_what_the_conventions_name(layer: Any, app: Flask) -> N
     assert f"http_server_request_duration_seconds_count{{{labels}}} 3.0" in layer.metrics()
 
 
+@pytest.mark.parametrize(("said", "counted"), [("https", "https"), ("javascript", "_OTHER")])
+def test_schemes_are_few(layer: Any, app: Flask, said: str, counted: str) -> None:
+    """A proxy may hand on whatever a client says of it."""
+    layer.ask(app, "/items/1", environ_overrides={"wsgi.url_scheme": said})
+    assert f'url_scheme="{counted}"}} 1.0' in layer.metrics()
+
+
 def test_a_failure_is_counted_by_its_type(layer: Any, app: Flask) -> None:
     app.add_url_rule("/breaks", "breaks", lambda: 1 // 0)
     app.add_url_rule("/away", "away", lambda: ("away", 503))

@@ -1,4 +1,6 @@
+import json
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,9 +10,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry, generate_latest
 
-from runtime import tracing
+from runtime import spans, tracing
 from runtime.metrics import Metrics
 from runtime.settings import Settings
+
+SECONDS = 5.0
 
 
 @pytest.fixture
@@ -54,8 +58,10 @@ class Stuck(SpanExporter):
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self.began = threading.Event()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.began.set()
         time.sleep(self._seconds)
         return SpanExportResult.FAILURE
 
@@ -65,7 +71,7 @@ def test_lost_spans_are_counted(
 ) -> None:
     provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
     ledger = tracing.Ledger(Stuck(0), metrics, "otlp")
-    provider.add_span_processor(tracing.CountedProcessor(ledger, room=512))
+    provider.add_own(tracing.CountedProcessor(ledger, room=512))
     tracer = provider.get_tracer("test")
     for _ in range(600):
         tracer.start_span("work").end()
@@ -78,6 +84,24 @@ def test_lost_spans_are_counted(
     ]
     assert sum(lost) == 601
     assert lost[2] == 1
+
+
+def test_two_exporters_have_each_span_and_count_it_once_each(
+    collector: Any, metrics: Metrics, registry: CollectorRegistry,
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    settings = Settings(otel_traces_exporter=("otlp", "console"))
+    provider = tracing.make_provider(settings, metrics)
+    span = spans.LightTracer(provider, "test", "").start_span("work")
+    assert isinstance(span, spans.Light)
+    span.end()
+    tracing.close(provider)
+    assert collector.names() == ["work"]
+    assert [json.loads(line)["name"] for line in capfd.readouterr().out.splitlines()] == ["work"]
+    text = generate_latest(registry).decode()
+    for name in ("otlp", "console"):
+        assert f'otel_spans_exported_total{{exporter="{name}"}} 1.0' in text
 
 
 def test_a_queue_shorter_than_a_batch(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,14 +141,43 @@ def test_spans_that_an_exporter_raises_for_are_lost_too(
     )
 
 
-def test_a_collector_that_hangs_does_not_hold_the_exit(metrics: Metrics) -> None:
+def test_a_collector_that_hangs_does_not_hold_the_exit(
+    metrics: Metrics, registry: CollectorRegistry
+) -> None:
     provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
-    ledger = tracing.Ledger(Stuck(20), metrics, "otlp")
-    provider.add_span_processor(tracing.CountedProcessor(ledger, room=512))
-    provider.get_tracer("test").start_span("work").end()
+    exporter = Stuck(20)
+    provider.add_own(tracing.CountedProcessor(tracing.Ledger(exporter, metrics, "otlp"), room=512))
+    tracer = provider.get_tracer("test")
+    # One batch is on its way, and the rest waits behind it.
+    for _ in range(512):
+        tracer.start_span("work").end()
+    assert exporter.began.wait(SECONDS)
+    for _ in range(88):
+        tracer.start_span("work").end()
     began = time.monotonic()
     tracing.close(provider, seconds=0.6)
     assert time.monotonic() - began < 5
+    text = generate_latest(registry).decode()
+    assert 'otel_spans_dropped_total{exporter="otlp",reason="ended"} 600.0' in text
+    assert 'otel_spans_waiting{exporter="otlp"} 0.0' in text
+
+
+def test_what_is_counted_as_lost_is_not_counted_again(
+    metrics: Metrics, registry: CollectorRegistry
+) -> None:
+    provider = tracing.make_provider(Settings(otel_traces_exporter=()), metrics)
+    exporter = Stuck(0.5)
+    ledger = tracing.Ledger(exporter, metrics, "otlp")
+    provider.add_own(tracing.CountedProcessor(ledger, room=512))
+    sending = threading.Thread(target=provider.force_flush)
+    provider.get_tracer("test").start_span("work").end()
+    sending.start()
+    assert exporter.began.wait(SECONDS)
+    tracing.give_up(provider)
+    sending.join(SECONDS)
+    text = generate_latest(registry).decode()
+    assert 'reason="ended"} 1.0' in text
+    assert 'reason="export_failed"} 0.0' in text
 
 
 def test_the_sdk_can_be_switched_off(

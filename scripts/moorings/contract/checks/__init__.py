@@ -2,6 +2,6 @@
 
 #: The modules, in the order in which their checks run and are shown.
 GROUPS = (
-    "serve", "edge", "drain", "lifecycle", "load", "crash", "observe", "export", "trust",
+    "serve", "edge", "drain", "lifecycle", "load", "crash", "observe", "measure", "export", "trust",
     "contained", "pods", "roles", "data", "renew",
 )  # fmt: skip

@@ -44,6 +44,9 @@ GRACE = 10
 #: Requests of trace.sampling, of each kind.
 SEEDED = 100
 
+#: https://www.w3.org/TR/trace-context/#sampled-flag
+SAMPLED = 1
+
 
 @check(
     "trace.outage",
@@ -179,14 +182,17 @@ def sampling(column: Column) -> str:
     ids = [hashlib.md5(b"%d" % number).hexdigest() for number in range(SEEDED)]
     chosen = {one for one in ids if selected(one, 0.5)}
     sampler = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
-    found = _stored_of(column, sampler, dict.fromkeys(ids, "00"))
+    found, roots = _stored_of(column, sampler, dict.fromkeys(ids, "00"), roots=SEEDED)
+    chosen |= {one for one in roots if selected(one, 0.5)}
     claim(found == chosen, _differs(found, chosen))
+    said = {one for one, is_sampled in roots.items() if is_sampled}
+    claim(said == chosen & roots.keys(), "an answer says that its trace is kept, and it is not")
     yes, no = ids[: SEEDED // 2], ids[SEEDED // 2 :]
     sampler = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}
     flags = {**dict.fromkeys(yes, "01"), **dict.fromkeys(no, "00"), "": ""}
-    kept = _stored_of(column, sampler, flags)
+    kept, _ = _stored_of(column, sampler, flags)
     claim(kept == {*yes}, _differs(kept, {*yes}))
-    return (f"{len(found)} of {len(ids)} stored by ratio 0.5, as selected; "
+    return (f"{len(found)} of {len(ids) + len(roots)} stored by ratio 0.5, as selected; "
             f"{len(kept)} of {len(yes)} that the caller chose, 0 others")  # fmt: skip
 
 
@@ -195,18 +201,31 @@ def selected(trace_id: str, ratio: float) -> bool:
     return int(trace_id[16:], 16) < round(ratio * 2**64)
 
 
-def _stored_of(column: Column, env: Mapping[str, str], flags: Mapping[str, str]) -> set[str]:
-    """Send a request in each trace; return the traces that a site with this sampler stored."""
+def _stored_of(
+    column: Column, env: Mapping[str, str], flags: Mapping[str, str], roots: int = 0
+) -> tuple[set[str], dict[str, bool]]:
+    """Send a request in each trace, and so many that begin one.
+
+    Returns the traces that a site with this sampler stored, and which it began, with what its
+    answers say of them: whether they are kept.
+    """
     since = time.time()
     # One worker sends its spans in order, so that nothing is on its way once the last is there.
     with column.other({"server.workers": 1}, env) as site:
         for trace_id, sampled in flags.items():
             header = f"00-{trace_id}-{Caller().span_id}-{sampled}"
             wire.ask(f"{site.url}/_probe/status/200", headers={"traceparent": header})
+        own = dict(_root(wire.ask(f"{site.url}/_probe/status/200")) for _ in range(roots))
         site.stop()
         reader = ledger.Reader(column.traces, site.name)
-        ledger.compare(reader, [], since=since, maybe=flags, quiet=2 * ledger.EVERY)
-    return set(reader.stored)
+        ledger.compare(reader, [], since=since, maybe={**flags, **own}, quiet=2 * ledger.EVERY)
+    return set(reader.stored), own
+
+
+def _root(answer: Answer) -> tuple[str, bool]:
+    """Return the trace that an answer names, and whether it is kept."""
+    flags = int(answer.headers["traceresponse"].rpartition("-")[2], 16)
+    return context(answer)[0], bool(flags & SAMPLED)
 
 
 def _differs(found: set[str], wanted: set[str]) -> str:

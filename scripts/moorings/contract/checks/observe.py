@@ -1,35 +1,20 @@
-"""trace.*, logs.*, metrics.*: what an operator sees of a request afterwards."""
+"""trace.*, logs.*: what an operator sees of a request afterwards."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from datetime import datetime, timedelta
 from typing import Any
 
 from moorings import probe
-from moorings.contract import metrics, smoke, wire, workers
+from moorings.contract import smoke, wire
 from moorings.contract.checks.load import GATEWAY
 from moorings.contract.column import Column
-from moorings.contract.counted import Counted
-from moorings.contract.events import Events
-from moorings.contract.hammer import loaded, unharmed
-from moorings.contract.metrics import Sample
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
-from moorings.contract.site import Site
-from moorings.contract.size import BETWEEN, Size
 from moorings.contract.spans import Caller, asked, context, stored
-from moorings.contract.watch import running
-from moorings.contract.wire import Answer, Connection
+from moorings.contract.wire import Answer
 from moorings.tracing import Span
-
-#: Seconds within which a killed worker has a successor.
-BACK = 30.0
-
-#: Requests that wait for one that runs, and the seconds for which there are some.
-QUEUED, HELD = 5, 5.0
 
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 
@@ -223,6 +208,8 @@ def logs_json(column: Column) -> str:
         claim(len(told) == 1, f"{len(told)} lines with the traceback", answer)
     text = column.target.logs(1000)
     claim(secret not in text, "a secret of the request is in the log", answer)
+    bare = [line for line in text.splitlines() if not _has_a_head(_parsed(line))]
+    claim(not bare, f"{len(bare)} lines lack time in UTC, level or logger: {bare[:1]}")
     return f"{len(text.splitlines())} lines, all JSON, 0 secrets"
 
 
@@ -243,6 +230,17 @@ def _seen_by_gateway(column: Column, answer: Answer) -> None:
 
 def _gateways(line: dict[str, Any]) -> bool:
     return line.get("logger") == GATEWAY
+
+
+def _has_a_head(line: dict[str, Any]) -> bool:
+    """Tell whether a line, the server's own too, says when in UTC, how serious, and whose it is."""
+    try:
+        offset = datetime.fromisoformat(str(line.get("time"))).utcoffset()
+    except ValueError:
+        return False
+    # nginx knows its own zone alone, and says which one that is.
+    clear = offset == timedelta(0) or (offset is not None and _gateways(line))
+    return clear and bool(line.get("level")) and bool(line.get("logger"))
 
 
 def _lines_of(column: Column, trace_id: str) -> list[dict[str, Any]]:
@@ -269,106 +267,3 @@ def _parsed(line: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise CheckFailed(f"a log line is not a JSON object: {line[:200]}")
     return value
-
-
-@check(
-    "metrics.sum",
-    proves="the workers' sums equal the requests sent, after SIGKILL, and over a reload and a "
-    "deploy under load, old and new together; no stale gauges",
-    needs=["probe", "deploy", "process"],
-    control="a registry per worker",
-)
-def metrics_sum(column: Column) -> str:
-    """Ask every worker, kill one, ask its successor; reload and deploy under load; add all up."""
-    with column.other() as site:
-        count = workers.count(site)
-        _, sent = workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)
-        _adds_up(site, sent, count)
-        killed = min(workers.numbers(site))
-        os.kill(killed, signal.SIGKILL)
-        probe.until(lambda: _succeeded(site, killed, count), what="another worker", timeout=BACK)
-        sent += workers.ask_every(f"{site.url}/_probe/sleep/0.05", count)[1]
-        _adds_up(site, sent, count)
-        samples = metrics.read(*site.meters)
-        started = metrics.total(samples, metrics.STARTS)
-        wrong = f"{started:.0f} workers are said to have started, not {count + 1}"
-        claim(started == count + 1, wrong)
-        return (f"{sent} of {sent} by {count} workers and the successor of a killed one; "
-                f"{_over_changes(site, sent, count, column.size)}; 0 running")  # fmt: skip
-
-
-def _over_changes(site: Site, before: int, count: int, size: Size) -> str:
-    """Reload and deploy under load: each run counts from 0, and all add up to what was sent."""
-    with ExitStack() as stack, loaded(site.url, size) as load:
-        events = Events(load, size.requests)
-        runs = [Counted(stack, workers.numbers(site))]
-        events.begin("reload")
-        site.reload({"server.threads": 5})
-        load.wait(BETWEEN)
-        runs.append(Counted(stack, workers.numbers(site)))
-        events.begin("deploy")
-        site.deploy({"server.threads": 6}, proof=False)
-        report = unharmed(load, events)
-        old = [run.requests() for run in runs]
-    # One more was sent before the load, to see how connections are kept.
-    sent = before + 1 + report.answered
-    claim(all(old), f"of {sent:,} requests the runs that have ended counted {old}")
-    _adds_up(site, sent - sum(old), count)
-    return (f"{sent:,} of {sent:,} under load: {old[0]:,} before a reload, {old[1]:,} before a "
-            f"deploy, {sent - sum(old):,} after it")  # fmt: skip
-
-
-def _adds_up(site: Site, sent: int, count: int) -> None:
-    """Read the sums as often as it takes to meet every worker."""
-    meters = site.meters
-    metrics.wait_for(meters, sent)
-    for _ in range(5 * count):
-        found = metrics.counted(*meters)
-        claim(found == sent, f"/metrics counts {found:.0f} of {sent} requests")
-    samples = metrics.read(*site.meters)
-    running, there = (metrics.total(samples, name) for name in (metrics.ACTIVE, metrics.WORKERS))
-    claim(running == 0, f"{running:.0f} requests are said to run, none does")
-    claim(there == count, f"{there:.0f} workers are said to run, {count} do")
-
-
-def _succeeded(site: Site, killed: int, count: int) -> bool | None:
-    """Tell whether there are as many workers as before, of which each has its metrics."""
-    now = workers.numbers(site)
-    if killed in now or len(now) < count:
-        return None
-    there = metrics.total(metrics.read(*site.meters), metrics.WORKERS)
-    return True if there == count else None
-
-
-@check(
-    "metrics.queue",
-    proves="/metrics has each request under way: it runs, waits for a thread, or is not accepted",
-    needs=["probe", "deploy"],
-    control="Gunicorn's own threads",
-)
-def metrics_queue(column: Column) -> str:
-    """Have requests wait for the only thread there is, and ask for the metrics before they end."""
-    with column.other({"server.workers": 1, "server.threads": 1}) as site, ExitStack() as stack:
-        url = site.meters[0]
-        runs, asks = (stack.enter_context(Connection(url, timeout=20)) for _ in range(2))
-        runs.begin(runs.send("GET", "/_probe/stream/3/0.5"))
-        # Where one request is answered after the other, this one must be before those that wait.
-        answer = asks.send("GET", "/metrics")
-        stack.enter_context(running(f"{url}/_probe/sleep/1", QUEUED, timeout=20))
-        return _all_are_there(list(metrics.parse(asks.read(answer).body.decode())), url)
-
-
-def _all_are_there(samples: list[Sample], url: str) -> str:
-    """Ask again where nothing keeps an operator waiting: it was answered before they came."""
-    until = time.monotonic() + HELD
-    while sum(_under_way(samples)) < QUEUED:
-        shown = f"/metrics shows {sum(_under_way(samples)):.0f} of {QUEUED} requests"
-        claim(time.monotonic() < until, shown)
-        samples = metrics.read(url)
-    run, wait, outside = _under_way(samples)
-    return f"{run:.0f} run, {wait:.0f} wait for a thread, {outside:.0f} are not accepted"
-
-
-def _under_way(samples: list[Sample]) -> list[float]:
-    names = (metrics.ACTIVE, metrics.QUEUED, metrics.BACKLOG)
-    return [metrics.total(samples, name) for name in names]

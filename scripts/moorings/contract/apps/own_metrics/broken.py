@@ -1,9 +1,11 @@
-"""Broken: sets Prometheus up for itself, so that each worker counts alone."""
+"""Broken: each worker shows what it has counted itself, as with a registry of its own."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
+
+from runtime import sums
 
 
 def app(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -12,6 +14,8 @@ def app(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
     return [b"here\n"]
 
 
-alone = Path(os.environ["METRICS_DIR"], str(os.getpid()))
-alone.mkdir()
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(alone)
+def _own(folder: Path) -> list[str]:
+    return [str(file) for file in folder.glob(f"*_{os.getpid()}.db")]
+
+
+sums.of_the_living = _own

@@ -53,7 +53,9 @@ def _has_workers(site: Site, wanted: int) -> None:
     def count() -> int:
         return sum(one.role == "worker" for one in site.target.instances())
 
-    probe.until(lambda: True if count() == wanted else None, what=f"{wanted} workers",
+    # Each pod has as many.
+    all_of_them = wanted * len(site.meters)
+    probe.until(lambda: True if count() == all_of_them else None, what=f"{all_of_them} workers",
                 timeout=15, last=lambda: str(count()))  # fmt: skip
 
 

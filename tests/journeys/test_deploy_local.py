@@ -69,6 +69,14 @@ def test_the_first_command_shows_an_order_and_its_trace(operator: Operator) -> N
     assert operator.types("status").returncode == 3
 
 
+def test_the_first_command_shows_the_same_by_the_jaeger_exporter(operator: Operator) -> None:
+    done = operator.makes("deploy-local", "TRACES_EXPORTER=jaeger")
+    assert done.returncode == 0, done.stdout + done.stderr
+    tree = done.stdout[done.stdout.index("trace ") :]
+    assert re.search(r"store  POST /api/orders  201", tree)
+    assert re.search(r"[├└]─ store  sqlite: INSERT INTO orders", tree)
+
+
 def test_an_app_of_one_s_own_runs_unchanged(operator: Operator, shop: Path) -> None:
     (shop / "requirements.txt").write_text("flask>=3\n")
     flags = ("--app", "shop:create()", "--app-dir", str(shop))

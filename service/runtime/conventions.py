@@ -16,6 +16,8 @@ _METHODS = frozenset(
     ).split(",")
 )
 _PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
+#: What metrics call a scheme; what is not among them is _OTHER.
+SCHEMES = {None: ""} | {name: name for name in ("", *_PORTS)}
 # Clients choose these texts: longer ones are cut.
 _LONGEST = 256
 # What a body's headers are called in WSGI, as in CGI.
@@ -28,12 +30,6 @@ def method(environ: WSGIEnvironment) -> str:
     """Return the method, or one name for all that HTTP does not know: clients can invent many."""
     name: str = environ["REQUEST_METHOD"]
     return name if name in _METHODS else OTHER
-
-
-def scheme(environ: WSGIEnvironment) -> str:
-    """Return the scheme, or one name for what a proxy believed its client."""
-    name: str = environ.get("wsgi.url_scheme", "")
-    return name if name in _PORTS or not name else OTHER
 
 
 def path(environ: WSGIEnvironment) -> str:

@@ -271,7 +271,8 @@ class Exchange:
         self.finished = True
         seconds = time.perf_counter() - self._started
         failure = self.error or (str(self.status) if self.status >= 500 else "")
-        scheme = conventions.scheme(self._environ)
+        # A proxy may hand on whatever a client says of it.
+        scheme = conventions.SCHEMES.get(self._environ.get("wsgi.url_scheme"), conventions.OTHER)
         about = (self.method, scheme, self.route, self.status, failure)
         self._signals.metrics.end(about, seconds)
         records.end_span(self, failure)

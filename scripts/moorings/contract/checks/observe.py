@@ -16,6 +16,9 @@ from moorings.contract.spans import Caller, asked, context, stored
 from moorings.contract.wire import Answer
 from moorings.tracing import Span
 
+#: Whose lines of requests may have the machine's zone.
+LOCAL = (GATEWAY, "httpd")
+
 HEALTH = ("/healthz", "/readyz", "/version", "/metrics")
 
 
@@ -238,8 +241,8 @@ def _has_a_head(line: dict[str, Any]) -> bool:
         offset = datetime.fromisoformat(str(line.get("time"))).utcoffset()
     except ValueError:
         return False
-    # nginx knows its own zone alone, and says which one that is.
-    clear = offset == timedelta(0) or (offset is not None and _gateways(line))
+    # nginx and httpd know their own zone alone, and say which one that is.
+    clear = offset == timedelta(0) or (offset is not None and line.get("logger") in LOCAL)
     return clear and bool(line.get("level")) and bool(line.get("logger"))
 
 

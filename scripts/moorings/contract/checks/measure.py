@@ -11,20 +11,20 @@ from moorings.contract.column import Column
 from moorings.contract.counted import Counted
 from moorings.contract.events import Events
 from moorings.contract.hammer import loaded, unharmed
+from moorings.contract.load import running
+from moorings.contract.load_plan import Group, Plan, in_turn
 from moorings.contract.metrics import Sample
 from moorings.contract.outcome import claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
 from moorings.contract.size import BETWEEN, Size
 from moorings.contract.spans import Caller
-from moorings.contract.watch import running
-from moorings.contract.wire import Connection
 
 #: Seconds within which a killed worker has a successor.
 BACK = 30.0
 
-#: Requests that wait for one that runs, and the seconds for which there are some.
-QUEUED, HELD = 5, 5.0
+#: Requests that are under way for one thread, and the seconds within which all of them are shown.
+QUEUED, HELD = 5, 10.0
 
 #: Paths that no route matches, for metrics.sum.
 UNKNOWN = 5
@@ -123,25 +123,26 @@ def _succeeded(site: Site, killed: int, count: int) -> bool | None:
     control="Gunicorn's own threads",
 )
 def metrics_queue(column: Column) -> str:
-    """Have requests wait for the only thread there is, and ask for the metrics before they end."""
-    with column.other({"server.workers": 1, "server.threads": 1}) as site, ExitStack() as stack:
+    """Have clients wait for the only thread there is, and ask for the metrics among them."""
+    with column.other({"server.workers": 1, "server.threads": 1}) as site:
         url = site.meters[0]
-        runs, asks = (stack.enter_context(Connection(url, timeout=20)) for _ in range(2))
-        runs.begin(runs.send("GET", "/_probe/stream/3/0.5"))
-        # Where one request is answered after the other, this one must be before those that wait.
-        answer = asks.send("GET", "/metrics")
-        stack.enter_context(running(f"{url}/_probe/sleep/1", QUEUED, timeout=20))
-        return _all_are_there(list(metrics.parse(asks.read(answer).body.decode())), url)
+        with running(_waiting(url)):
+            return _all_are_there(url)
 
 
-def _all_are_there(samples: list[Sample], url: str) -> str:
-    """Ask again where nothing keeps an operator waiting: it was answered before they came."""
+def _waiting(url: str) -> Plan:
+    """Have one client more than are asked for: each is for a moment between two requests."""
+    clients = Group("waiting", QUEUED + 1, keep_alive=False)
+    return Plan(url, in_turn("/_probe/sleep/0.2"), (clients,), seconds=4 * HELD)
+
+
+def _all_are_there(url: str) -> str:
+    """Ask until all are shown: not every answer finds all of them under way."""
     until = time.monotonic() + HELD
-    while sum(_under_way(samples)) < QUEUED:
-        shown = f"/metrics shows {sum(_under_way(samples)):.0f} of {QUEUED} requests"
+    while sum(found := _under_way(metrics.read(url))) < QUEUED:
+        shown = f"/metrics shows {sum(found):.0f} of {QUEUED} requests"
         claim(time.monotonic() < until, shown)
-        samples = metrics.read(url)
-    run, wait, outside = _under_way(samples)
+    run, wait, outside = found
     return f"{run:.0f} run, {wait:.0f} wait for a thread, {outside:.0f} are not accepted"
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def docker() -> Iterator[Engine]:
-    """A Docker engine; one that moor had to start is gone after the last of the runs that use it.
+    """A Docker engine; one that a run of tests had to start is gone after the last that uses it.
 
     Where there is none, and none may be installed, what needs it is left out; in CI it fails.
     """
@@ -33,10 +34,19 @@ def docker() -> Iterator[Engine]:
     engine = Engine(LocalRunner(), layout, os.environ)
     try:
         with engines.in_use(engine):
+            there = engine.needs()[0].there
             _get(engine)
+            if not there:
+                (layout.engine / "tests").write_text(_text(layout.engine / "pid"))
             yield engine
     finally:
-        engines.put_away(engine)
+        # One that somebody else has started since is his.
+        if _text(layout.engine / "tests") == _text(layout.engine / "pid") != "":
+            engines.put_away(engine)
+
+
+def _text(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def _get(engine: Engine) -> None:

@@ -171,9 +171,9 @@ def end(session: int) -> None:
 
 
 @contextmanager
-def images(engine: Engine, person: Person) -> Iterator[None]:
+def images(engine: Engine, person: Person, server: str = "gunicorn") -> Iterator[None]:
     """Let a person use the engine, with images that stand for the public ones."""
-    flags = {"deployment.name": f"by-hand-{os.getpid()}"}
+    flags = {"deployment.name": f"by-hand-{os.getpid()}", "docker.server": server}
     made = deployment.open(ROOT, os.environ, flags, "docker")
     target = made.target
     assert isinstance(target, Docker)
@@ -256,13 +256,16 @@ def test_compose_has_nothing_to_remark(file: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_code_of_the_checkout_is_loaded_as_it_changes(person: Person, docker: Engine) -> None:
+@pytest.mark.parametrize("server", ["gunicorn", "uwsgi"])
+def test_the_code_of_the_checkout_is_loaded_as_it_changes(
+    person: Person, docker: Engine, server: str
+) -> None:
     taken: set[int] = set()
     port, inner = other(taken), other(taken)
     person.more.update(PORT=str(port), INNER_PORT=str(inner))
     compose = "docker compose -f deploy/docker/compose.yaml -f deploy/docker/compose.dev.yaml"
     code = person.clone / "service" / "store" / "openapi.py"
-    with images(docker, person):
+    with images(docker, person, server):
         person.own()
         try:
             ran(person, f"make secrets; {compose} up --wait")

@@ -48,6 +48,7 @@ def on_docker(docker: Engine, operator: Operator) -> Iterator[Operator]:
 
 
 def test_the_first_command_on_containers(on_docker: Operator) -> None:
+    assert "a Docker engine answers" in succeeds(on_docker.types("docker", "up"))
     first = succeeds(on_docker.makes("deploy-local", "TARGET=docker"))
     assert re.search(r"placed order \S+ for \d+\.\d\d EUR", first)
     tree = first[first.index("trace ") :]
@@ -104,6 +105,22 @@ def test_a_first_start_of_postgres_that_was_interrupted_begins_anew(on_docker: O
     made.bring_up("postgres")
     assert made.database().rows("SELECT 1") == [["1"]]
     assert volume(made, "ls", PLACE).split() == ["pgdata"]
+    passwords_are_asked_for(made)
+
+
+def passwords_are_asked_for(made: Docker) -> None:
+    """See that each role has one, kept as SCRAM, and that none comes by the network without it."""
+    found = made.project.find("postgres")
+    assert found is not None
+    kept = "SELECT rolname, split_part(rolpassword, '$', 1) FROM pg_authid WHERE rolcanlogin"
+    said = made.engine.do("exec", found.id, "psql", "-Atc", kept, "shop", timeout=10).output
+    roles = {"postgres", "owner", "app"}
+    assert set(said.split()) == {f"{role}|SCRAM-SHA-256" for role in roles}
+    for role in roles:
+        by = f"postgresql://{role}:no@127.0.0.1/shop"
+        tried = made.engine.ask("exec", found.id, "psql", "-c", "SELECT 1", by, both=True)
+        assert tried.status != 0
+        assert "password authentication failed" in tried.output
 
 
 def at_its_first_start(made: Docker) -> str | None:

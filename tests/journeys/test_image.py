@@ -14,6 +14,7 @@ from typing import IO
 import pytest
 
 from moorings import deployment
+from moorings.services import compose_shown
 from moorings.services.engine import Engine
 from moorings.target import Release
 from moorings.targets.docker import ROOT, Docker
@@ -87,8 +88,20 @@ def built(name: str, server: str, place: Path, *more: str) -> Built:
     with sources(name, server) as (target, release):
         image, base = target.images.name(release.version), target.images.bases()["BASE_IMAGE"]
         target.images.build(release, *more)
+        for part, content in compose_shown.layers(target.engine, image):
+            assert not [line for line in lent(target) if line in content], part
         over = size(target.engine, image) - size(target.engine, base)
         return Built(layers(target.engine, image, place), over)
+
+
+def lent(target: Docker) -> list[bytes]:
+    """Return the lines by which a build reached packages: where this machine has them from."""
+    words = target.images.secrets()[1::2]
+    named = dict(word.removeprefix("id=").split(",src=") for word in words)
+    texts = [Path(file).read_text() for name, file in named.items() if name != "ca"]
+    lines = {line for text in texts for line in text.splitlines() if "://" in line}
+    assert lines, "nothing was lent, so that nothing could be found"
+    return [line.encode() for line in lines]
 
 
 def by_compose(target: Docker, release: Release, place: Path) -> list[list[Member]]:

@@ -10,7 +10,7 @@ from moorings.contract.suite import pytest_generate_tests, records, test_check  
 ASKED = (
     "serve", "drain", "deploy.broken", "deploy.load", "deploy.lock", "down.clean", "trace.ledger",
     "trace.arrives", "trace.edges", "trace.errors", "trace.stream", "logs.json", "metrics.sum",
-    "crash.worker", "secure", "data", "deploy.renewed",
+    "metrics.queue", "crash.worker", "secure", "data", "deploy.renewed",
 )  # fmt: skip
 
 #: What of a container depends on the server in it.

@@ -35,10 +35,10 @@ def told(project: Project) -> Iterator[tuple[str, bytes]]:
         for words in (("history", "--no-trunc", image), ("image", "inspect", image)):
             yield f"docker {' '.join(words)}", project.engine.ask(*words).output.encode()
     for image in dict.fromkeys(one.image for one in found if one.service in COLOURS):
-        yield from _layers(project.engine, image)
+        yield from layers(project.engine, image)
 
 
-def _layers(engine: Engine, image: str) -> Iterator[tuple[str, bytes]]:
+def layers(engine: Engine, image: str) -> Iterator[tuple[str, bytes]]:
     """Yield all that is in the archive of an image; what a later layer removes is there too."""
     with tempfile.TemporaryDirectory(prefix="moorings-layers-") as folder:
         file = Path(folder, "image.tar")

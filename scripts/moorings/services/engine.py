@@ -200,7 +200,10 @@ def refused(said: str, host: str = "") -> tuple[str, bool, str]:
     :param host: where the operator has it, if he says so.
     """
     if "permission denied" in said.lower():
-        how = "join the group docker: usermod -aG docker NAME, then log in anew"
+        how = (
+            "join the group docker: usermod -aG docker NAME, then log in anew; a rootless engine "
+            "of your own serves Compose by hand (deploy/docker/README.md)"
+        )
         return "this user may not use the socket of Docker", False, how
     if "is not installed" in said:
         return ABSENT, False, HOW

@@ -176,7 +176,8 @@ class Bases:
         mark = hashlib.sha256(program.read_bytes()).hexdigest()
         image = f"moorings/jaeger:{digest(base, recipe.read_text(), mark)}"
         if not self._has(image):
-            self._build(recipe, image, program.parent, ["--build-arg", f"BASE={base}"])
+            more = ["--build-arg", f"BASE={base}", *self.secrets()]
+            self._build(recipe, image, program.parent, more)
             ui.good(f"made {image}")
         return image
 

@@ -4,6 +4,11 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +113,56 @@ def test_a_gateway_that_does_not_listen_is_not_healthy() -> None:
         ask = [word.replace("/8081", f"/{server.getsockname()[1]}") for word in words]
         assert subprocess.run(ask, timeout=5, check=False).returncode == 0
     assert subprocess.run(ask, timeout=5, check=False, stderr=subprocess.DEVNULL).returncode != 0
+
+
+class Readiness(BaseHTTPRequestHandler):
+    """The app's, or that of one that is not ready."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        assert self.path == "/readyz"
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def answering(status: int) -> Iterator[int]:
+    """Answer on a port."""
+    handler = type("Ready", (Readiness,), {"status": status})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def health(port: int) -> "subprocess.CompletedProcess[str]":
+    argv = [sys.executable, str(ROOT / "deploy" / "docker" / "healthcheck.py")]
+    env = {"PORT": str(port)}
+    return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=10, check=False)
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_an_app_is_healthy_where_it_is_ready(status: int, healthy: bool) -> None:
+    with answering(status) as port:
+        done = health(port)
+    assert (done.returncode == 0) is healthy
+    assert done.stdout.startswith(str(status))
+
+
+def test_an_app_that_does_not_answer_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    done = health(port)
+    assert done.returncode == 1
+    assert done.stderr.startswith("no answer: ")
 
 
 def test_the_pools_of_both_colours_fit_what_the_role_of_the_app_may_have() -> None:

@@ -16,6 +16,7 @@ from moorings.contract.events import Events
 from moorings.contract.hammer import ended, figure, loaded, unharmed
 from moorings.contract.load_plan import below_400
 from moorings.contract.load_report import Report
+from moorings.contract.orders import undisturbed
 from moorings.contract.outcome import CheckFailed, claim
 from moorings.contract.registry import check
 from moorings.contract.site import Site
@@ -128,7 +129,8 @@ def in_the_batch(report: Report, lost: Sequence[str], killed: float) -> None:
 
 @check(
     "hang.worker",
-    proves="a request that never ends gets 503 or 504 in time and an error span; others go on",
+    proves="a request that never ends gets 503 or 504 in time and an error span; others go on, and "
+    "each order of that time is there exactly once",
     needs=["probe", "deploy", "process", "traces"],
     control="no deadline",
 )
@@ -136,15 +138,20 @@ def hang_worker(column: Column) -> str:
     """Let requests hang under load, one after another; no thread of theirs may stay."""
     size = column.size
     wanted = {"server.deadline": DEADLINE, "server.workers": WORKERS}
-    with column.other(wanted) as site, loaded(site.url, size) as load:
+    with (
+        column.other(wanted) as site,
+        undisturbed(column, site) as orders,
+        loaded(site.url, size) as load,
+    ):
         before = _threads(site)
         took = [_hang(column, site) for _ in range(size.cycles)]
         load.wait(BETWEEN)
         probe.until(lambda: True if _threads(site) <= before else None, timeout=REPLACED,
                     what=f"the workers to have {before} threads again",
                     last=lambda: str(_threads(site)))  # fmt: skip
+        kept = orders()
         report = unharmed(load)
-    return f"cut after {max(took):.1f} s at most, {report.summary()} beside it"
+    return f"cut after {max(took):.1f} s at most, {report.summary()} beside it{kept}"
 
 
 def _hang(column: Column, site: Site) -> float:

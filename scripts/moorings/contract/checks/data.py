@@ -39,6 +39,12 @@ RUN = MANY
 #: How often all of it happens at full size.
 ROUNDS = 4
 
+#: Seconds from which on it is told how long customers waited.
+LONG = 1.0
+
+#: Requests after which a worker has a successor; customers send some dozens a second.
+FEW = 50
+
 #: Megabytes that one request wants: more than a container may have.
 HOARD = 2000
 
@@ -69,6 +75,20 @@ class Event:
     """Whether it is left to the full size, as CI has the time for the others."""
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What customers noticed of an event, in the worst of its rounds."""
+
+    failed: int
+    """Requests."""
+    longest: float
+    """Seconds until one was answered who asked again."""
+
+    def or_worse(self, other: "Cost") -> "Cost":
+        """Return the worst of both."""
+        return Cost(max(self.failed, other.failed), max(self.longest, other.longest))
+
+
 def _keeps(site: Site | Column) -> Keeps:
     assert isinstance(site.target, Keeps)
     return site.target
@@ -86,6 +106,18 @@ def _deploy(site: Site, _: Customers) -> None:
 def _reload(site: Site, _: Customers) -> None:
     now = site.deployment.settings.server.log_level
     site.reload({"server.log_level": "error" if now != "error" else "info"})
+
+
+def _recycle(site: Site, _: Customers) -> None:
+    """Let each worker have a successor, as after so many requests, and leave that setting again."""
+    site.deploy({"server.max_requests": FEW}, proof=False)
+    before = workers.numbers(site).keys()
+
+    def replaced() -> bool | None:
+        return None if before & workers.numbers(site).keys() else True
+
+    probe.until(replaced, what=f"each worker to end after {FEW} requests", timeout=BACK)
+    site.deploy(proof=False)
 
 
 def _roll_back(folder: Path, site: Site, _: Customers) -> None:
@@ -177,6 +209,7 @@ EVENTS = (
     Event("a worker out of memory", _run_out_of_memory, most=RUN, rare=True),
     Event("a deploy", _deploy, most=0),
     Event("a reload", _reload, most=0, rare=True),
+    Event("workers replaced", _recycle, most=0, rare=True),
     Event("SIGKILL of the app's container", _kill_app, rare=True),
     Event("SIGKILL of the database", _kill_database, keeps_app=True),
     Event("a restart of the database", _restart_database, keeps_app=True, rare=True),
@@ -216,7 +249,7 @@ def _kept(site: Site) -> str:
     "data.durable",
     proves="what was answered 201 is in the database exactly once after kills of a worker and of "
     "the database, a deploy, a full disk (--full: of the app's container, no memory, a reload, a "
-    "rollback, restarts); a key repeats its order",
+    "rollback, workers replaced, restarts); a key repeats its order",
     needs=["store", "probe", "deploy", "process", "database"],
     control="an app that answers before it commits",
 )
@@ -228,39 +261,40 @@ def durable(column: Column) -> str:
         with column.other(where) as site, ordering(site.url) as customers:
             database, kept = _keeps(site).database(), _kept(site)
             goods = database.rows(GOODS)
-            failed = _meet_all(site, customers, _events(column.size, small, not kept, shop))
+            met = _meet_all(site, customers, _events(column.size, small, not kept, shop))
             customers.leave()
             all_there(site, customers.bought, "all of it")
             claim(database.rows(GOODS) == goods, "sold and left is not what there was")
     without = [] if small else ["; no full disk, which takes root and data in a folder"]
     if column.size is Size.FULL and kept:
         without.append(f"; the engine not restarted: {kept}")
-    return _figure(customers, failed) + "".join(without)
+    return _figure(customers, met) + "".join(without)
 
 
-def _figure(customers: Customers, failed: Mapping[str, int]) -> str:
+def _figure(customers: Customers, met: Mapping[str, Cost]) -> str:
     many, again = len(customers.bought), len(customers.failures)
-    bounded = [event.name for event in EVENTS if event.most and event.name in failed]
-    lost = ", ".join(f"{failed[name]} by {name}" for name in bounded)
-    slowest = f"the longest waited {customers.longest:.1f} s"
-    return f"{many} of {many} orders exactly once, {again} asked again ({lost}), {slowest}"
+    bounded = [event.name for event in EVENTS if event.most and event.name in met]
+    lost = ", ".join(f"{met[name].failed} by {name}" for name in bounded)
+    waited = ", ".join(f"{cost.longest:.1f} s at {name}"
+                       for name, cost in met.items() if cost.longest >= LONG)  # fmt: skip
+    slow = f"the longest waited {waited}" if waited else f"nobody waited {LONG:.0f} s"
+    return f"{many} of {many} orders exactly once, {again} asked again ({lost}); {slow}"
 
 
-def _meet_all(site: Site, customers: Customers, events: Sequence[Event]) -> Mapping[str, int]:
-    """Let one event happen after another; return how many requests failed at most by each."""
-    found: dict[str, int] = {}
+def _meet_all(site: Site, customers: Customers, events: Sequence[Event]) -> Mapping[str, Cost]:
+    """Let one event happen after another; return what each cost at most."""
+    found: dict[str, Cost] = {}
     for event in events:
-        found[event.name] = max(_meet(site, customers, event), found.get(event.name, 0))
+        cost = _meet(site, customers, event)
+        found[event.name] = cost.or_worse(found.get(event.name, cost))
     return found
 
 
-def _meet(site: Site, customers: Customers, event: Event) -> int:
-    """Let an event happen under load, and see that all orders are there and new ones come.
-
-    :returns: how many requests failed.
-    """
+def _meet(site: Site, customers: Customers, event: Event) -> Cost:
+    """Let an event happen under load, and see that all orders are there and new ones come."""
     customers.wait(ORDERS)
     before, app, failed = customers.bought[-ONCE_MORE:], _app(site), len(customers.failures)
+    customers.longest = 0.0
     event.happens(site, customers)
     customers.wait(ORDERS)
     all_there(site, customers.bought.copy(), event.name)
@@ -271,7 +305,7 @@ def _meet(site: Site, customers: Customers, event: Event) -> int:
     claim(bound, f"{event.name}: {len(met)} requests failed, at most {event.most} may: {met[:3]}")
     same = _app(site) == app
     claim(same or not event.keeps_app, f"{event.name}: processes of the app were started anew")
-    return len(met)
+    return Cost(len(met), customers.longest)
 
 
 def _app(site: Site) -> set[str]:

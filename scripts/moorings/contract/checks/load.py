@@ -74,7 +74,8 @@ def _traces(site: Site) -> set[str]:
 
 @check(
     "deploy.load",
-    proves="other code with other dependencies, and back, under load: 0 failed, none of the old",
+    proves="other code with other dependencies, and back, under load: 0 failed, none of the old; "
+    "a gateway in a container keeps its processes",
     needs=["probe", "deploy", "process"],
     control="changes by restart",
 )
@@ -83,6 +84,7 @@ def deploy_load(column: Column) -> str:
     size = column.size
     with column.other() as site:
         succession = Succession(site.coming({}).version, site.target.mixes)
+        door = _gateway(site)
         with loaded(site.url, size, succession) as load:
             for number in range(size.cycles):
                 flags = {} if number % 2 else OTHER
@@ -91,8 +93,14 @@ def deploy_load(column: Column) -> str:
                 site.deploy(flags, proof=False)
                 succession.finish()
                 _nothing_of(before, site)
+                claim(_gateway(site) == door, "the gateway has other processes than before")
                 load.wait(BETWEEN)
             return _figure(site, load)
+
+
+def _gateway(site: Site) -> set[str]:
+    """Return the processes of a gateway: a reload of it has other ones, as a new one has."""
+    return {one.id for one in site.target.instances() if one.role == GATEWAY}
 
 
 def _figure(site: Site, load: Load) -> str:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from tests.unit.scripts.moorings.contract.conftest import BOUGHT, Database
 
-from moorings.contract.checks.data import EVENTS, Event, _events, _meet
+from moorings.contract.checks.data import EVENTS, Cost, Event, _events, _figure, _meet
 from moorings.contract.customers import Customers, Order
 from moorings.contract.disk import Disk
 from moorings.contract.outcome import CheckFailed
@@ -31,11 +31,17 @@ def names(size: Size, small: Disk | None, engine: bool = True) -> set[str]:
     return {event.name for event in _events(size, small, engine, Path("shop"))}
 
 
+#: Seconds that one of them waits.
+LONGEST = 1.5
+
+
 class Crowd:
     """Customers of whom some had to ask again."""
 
     def __init__(self, failing: int) -> None:
         self.bought, self.failures, self._failing = BOUGHT, list[str](), failing
+        # Of what was before.
+        self.longest = 9.0
 
     def wait(self, orders: int) -> None:
         """Have what they asked for."""
@@ -45,6 +51,7 @@ class Crowd:
 
     def lose(self, site: Site, customers: Customers) -> None:
         self.failures += ["reset"] * self._failing
+        self.longest = max(self.longest, LONGEST)
 
 
 @pytest.mark.parametrize(("failing", "most"), [(0, 0), (1, 1), (4, 4), (9, None)])
@@ -61,4 +68,19 @@ def test_what_fails_beyond_it_is_told(failing: int, most: int) -> None:
 def meet(failing: int, most: int | None) -> int:
     crowd = Crowd(failing)
     site = SimpleNamespace(target=Database(["c1", "k1", "n1"], ["c2", "k2", "n2"]))
-    return _meet(cast(Site, site), cast(Customers, crowd), Event("it", crowd.lose, most=most))
+    cost = _meet(cast(Site, site), cast(Customers, crowd), Event("it", crowd.lose, most=most))
+    assert cost.longest == LONGEST
+    return cost.failed
+
+
+def test_it_is_told_what_made_customers_wait() -> None:
+    crowd = SimpleNamespace(bought=BOUGHT, failures=["reset"])
+    met = {"SIGKILL of a worker": Cost(1, 0.2), "a restart of the database": Cost(9, 1.5)}
+    told = _figure(cast(Customers, crowd), met)
+    assert told.endswith("1 asked again (1 by SIGKILL of a worker); "
+                         "the longest waited 1.5 s at a restart of the database")  # fmt: skip
+    assert _figure(cast(Customers, crowd), {}).endswith("nobody waited 1 s")
+
+
+def test_of_several_rounds_the_worst_is_told() -> None:
+    assert Cost(1, 3.0).or_worse(Cost(2, 1.0)) == Cost(2, 3.0)

@@ -141,8 +141,10 @@ def test_containers_of_the_engine_must_be_reached_from_here(
     assert why in need.what
 
 
-def test_who_may_not_use_the_socket_is_not_sent_to_an_engine_that_cannot_be_used() -> None:
-    assert "rootless" not in engine.refused("permission denied")[2]
+def test_who_may_not_use_the_socket_is_told_what_a_rootless_engine_serves() -> None:
+    how = engine.refused("permission denied")[2]
+    assert how.startswith("join the group docker")
+    assert "a rootless engine of your own serves Compose by hand" in how
 
 
 class Elsewhere(RecordingRunner):

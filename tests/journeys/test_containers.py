@@ -48,7 +48,7 @@ def on_docker(docker: Engine, operator: Operator) -> Iterator[Operator]:
 
 
 def test_the_first_command_on_containers(on_docker: Operator) -> None:
-    assert "a Docker engine answers" in succeeds(on_docker.types("docker", "up"))
+    assert "✓ Docker engine" in succeeds(on_docker.types("docker", "up"))
     first = succeeds(on_docker.makes("deploy-local", "TARGET=docker"))
     assert re.search(r"placed order \S+ for \d+\.\d\d EUR", first)
     tree = first[first.index("trace ") :]

@@ -50,12 +50,18 @@ def differences(container: Container, wanted: Wanted, image_id: str = "") -> lis
     pairs = {
         "command": (container.command, wanted.get("command") or container.command),
         "environment": (_env(wanted).items() - container.env.items(), set()),
-        "published ports": (set(container.all_published()), _ports(wanted)),
         "memory": (container.memory, _memory(wanted) or container.memory),
         "mounted files": (container.binds, _binds(wanted)),
         "contents of its files": (container.files, (wanted.get("labels") or {}).get(FILES, "")),
     }
+    other += _moved(set(container.all_published()), _ports(wanted))
     return [*other, *(name for name, (is_now, shall_be) in pairs.items() if is_now != shall_be)]
+
+
+def _moved(now: set[str], shall: set[str]) -> list[str]:
+    """Tell where it is published and where it is to be, of what is not the same."""
+    old, new = (", ".join(sorted(one)) or "none" for one in (now - shall, shall - now))
+    return [f"published ports {old} -> {new}"] if now != shall else []
 
 
 def _env(wanted: Wanted) -> dict[str, str]:

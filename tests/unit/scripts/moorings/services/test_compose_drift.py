@@ -67,7 +67,11 @@ def test_of_one_that_is_stopped_the_settings_say_where_it_is_published() -> None
         ({"image": "nginx:2"}, "image nginx:1 -> nginx:2"),
         ({"command": ["nginx"]}, "command"),
         ({"environment": {"POSTGRES_DB": "other"}}, "environment"),
-        ({"ports": []}, "published ports"),
+        ({"ports": []}, "published ports 127.0.0.1:8000 -> none"),
+        (
+            {"ports": [{"host_ip": "127.0.0.1", "published": "8080", "target": 8080}]},
+            "published ports 127.0.0.1:8000 -> 127.0.0.1:8080",
+        ),
         ({"deploy": {"resources": {"limits": {"memory": "1024"}}}}, "memory"),
         ({"labels": {"moorings.files": "2b"}}, "contents of its files"),
         ({"volumes": []}, "mounted files"),

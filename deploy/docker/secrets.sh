@@ -1,8 +1,9 @@
 #!/bin/sh
 # Makes the secrets of compose.yaml in a folder, those that are not there yet. Without a folder they
 # come beside this file, with what else compose.yaml wants there: a name that no other checkout has,
-# and the folder of the flags that tell the gateway which colour is live. Nobody else may look into the folder; the files are mounted one by one, for users of
-# containers that have no name on this machine.
+# and the folder of the flags that tell the gateway which colour is live. Nobody else may look into
+# the folder; the files are mounted one by one, for users of containers that have no name on this
+# machine.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-$here/secrets}

@@ -227,7 +227,7 @@ def down(target: str, volumes: bool, everything: bool, **options: Any) -> None:
     if everything:
         made.clean()
     if not made.context.runner.dry:
-        ui.good("nothing of this deployment runs any more")
+        ui.good(f"nothing of this deployment runs any more{report.kept(made.target.data())}")
 
 
 @moor.command()

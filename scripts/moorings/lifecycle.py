@@ -59,6 +59,7 @@ def deploy(target: Target, release: Release, plan: Plan) -> Change | None:
         old = _live(target, plan)
         if old == release:
             _renewed(target, plan)
+            _retire_left(target)
             return None
         with plan.claim():
             return _deploy(target, old, release, plan)
@@ -161,6 +162,14 @@ def require_known(target: Target, old: Release | None) -> None:
             f"the app runs, but its state is gone: processes {', '.join(strays)}",
             hint=f"./moor down {target.name} drains and ends them; then deploy",
         )
+
+
+def _retire_left(target: Target) -> None:
+    """End what a deploy has left that was called off while it drained."""
+    gone = target.outlived() if isinstance(target, Outlived) else None
+    if gone is not None:
+        target.retire(gone)
+        ui.good(f"ended release {gone.version}, which was left beside it")
 
 
 @contextmanager
@@ -287,7 +296,9 @@ def _settle(
             with change.part("drain"):
                 target.retire(gone)
     except (KeyboardInterrupt, SystemExit):
-        ui.warn(f"release {release.version} had taken over; the old one gets no new requests")
+        end = f"; ./moor deploy {target.name} ends it" if isinstance(target, Outlived) else ""
+        fact = f"release {release.version} had taken over; the old one gets no new requests{end}"
+        ui.warn(fact)
         raise
     if not plan.history.dry:
         for version in target.built() - plan.history.versions() - {release.version}:

@@ -23,7 +23,7 @@ def deploy(made: Deployment) -> None:
     walk = _walk(made)
     _show_trace(made, walk.trace_id)
     report.addresses(made)
-    ui.good(f"done in {time.monotonic() - began:.0f} s; `make down` removes it all")
+    ui.good(f"done in {time.monotonic() - began:.0f} s; `make down` removes it and keeps the data")
 
 
 def _walk(made: Deployment) -> tour.Walk:

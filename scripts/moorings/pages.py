@@ -7,6 +7,7 @@ from typing import Any
 
 from moorings import settings, targets
 from moorings.contract import registry
+from moorings.contract.controls import CONTROLS
 from moorings.contract.registry import Check
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -66,9 +67,15 @@ def contract_page() -> str:
 
 def _check(check: Check) -> str:
     needs = ", ".join(sorted(check.needs))
-    control = check.control or f"none: {check.no_control}"
+    control = ", ".join(_controls(check)) or f"none: {check.no_control}"
     cells = [f"`{check.id}`", check.proves, needs, control, "yes" if check.quick else ""]
     return f"| {' | '.join(cells)} |"
+
+
+def _controls(check: Check) -> list[str]:
+    """Return the controls that redden a check, its own first."""
+    found = [name for name, one in CONTROLS.items() if check.id in one.reddens]
+    return sorted(found, key=lambda name: name != check.control)
 
 
 #: Each page by its file in docs/.

@@ -1,5 +1,6 @@
 """What the verbs show: one place for the look of tables and addresses."""
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 
 from rich.table import Table
@@ -187,3 +188,9 @@ def needs(target: Target) -> None:
     ui.show(Text.assemble((f"{target.name:10}", "bold"), "ready" if not missing else ""))
     for need in missing:
         ui.say(f"  {need.what}: {need.how}")
+
+
+def kept(data: Sequence[str]) -> str:
+    """Return in words what `down` keeps of the data, and how that goes; empty: there is none."""
+    more = f" and {len(data) - 1} more" if len(data) > 1 else ""
+    return f"; its data stay ({data[0]}{more}): --volumes removes them" if data else ""

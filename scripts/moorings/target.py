@@ -215,6 +215,9 @@ class Contained(Protocol):
     def published(self) -> Sequence[tuple[str, str]]:
         """What is reached from outside of them: the part, and `host:port`."""
 
+    def kept(self) -> set[str]:
+        """Where a container has a volume, or the folder that the settings name for data."""
+
     def secrets(self) -> Mapping[str, str]:
         """The secrets that it has made or was given, by name."""
 

@@ -1,4 +1,4 @@
-"""The image of one commit is the same, whoever builds it and when."""
+"""The image of one commit is the same when it is built again, and small."""
 
 import hashlib
 import json

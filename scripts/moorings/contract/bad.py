@@ -248,6 +248,40 @@ class Once(ComposeGateway):
             self.project.do("up", "--detach", "--no-deps", "--no-build", "gateway")
 
 
+class Deaf(ComposeGateway):
+    """Never changes its configuration while it runs."""
+
+    def put(self) -> None:
+        """Start it where it does not run."""
+        if not self.endpoints().app:
+            super().put()
+
+
+def deaf(target: Target) -> Target:
+    """Return a target whose gateway serves on as it was."""
+    assert isinstance(target, Docker)
+    target.gateway = Deaf(target.project, target.server)
+    return target
+
+
+class Restless(ComposeGateway):
+    """Takes its configuration in anew at each deploy, without a word to clients."""
+
+    def put(self) -> None:
+        """Let other workers take over, as `nginx -s reload` does."""
+        super().put()
+        found = self.project.find("gateway")
+        if found is not None:
+            self._reload(found)
+
+
+def restless(target: Target) -> Target:
+    """Return a target whose gateway is reloaded by each deploy."""
+    assert isinstance(target, Docker)
+    target.gateway = Restless(target.project, target.server)
+    return target
+
+
 def resolves_once(target: Target) -> Target:
     """Return a target whose gateway asks for the address of the app at its start alone."""
     assert isinstance(target, Docker)

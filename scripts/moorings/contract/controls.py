@@ -248,6 +248,12 @@ CONTROLS: Mapping[str, Control] = {
     "a deploy that does not ask": Control(
         Tamper(target=bad.unasked), frozenset({"deploy.renewed"}), target="docker", slow=True
     ),
+    "a gateway that takes nothing in": Control(
+        Tamper(target=bad.deaf), frozenset({"deploy.renewed"}), target="docker", slow=True
+    ),
+    "a gateway that each deploy reloads": Control(
+        Tamper(target=bad.restless), frozenset({"deploy.load"}), target="docker", slow=True
+    ),
     "a shell before the server": Control(
         Tamper(flags=_layer("shell")), frozenset({"drain.running"}), target="docker"
     ),

@@ -30,7 +30,8 @@ def all_there(site: Site, bought: list[Order], event: str) -> None:
     often: Mapping[tuple[str, str], int] = Counter((one.cart, one.key) for one in found)
     twice = [key for (_, key), times in often.items() if times > 1]
     claim(not twice, f"after {event}: {len(twice)} keys have more than one order: {twice[:3]}")
-    lost = [one.number for one in bought if one not in set(found)]
+    there = set(found)
+    lost = [one.number for one in bought if one not in there]
     fact = f"after {event}: {len(lost)} of {len(bought)} orders answered are not there: {lost[:3]}"
     claim(not lost, fact)
 

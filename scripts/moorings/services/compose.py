@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,12 @@ ADDRESS = frozenset({"HOST", "PORT", "INNER_PORT"})
 
 #: The parts whose files containers mount one by one, and the variable of compose.yaml for each.
 MOUNTED = {"postgres": "POSTGRES_FILES", "jaeger": "JAEGER_CONFIG"}
+
+#: What names more files than compose.yaml.
+LAYERS = "mend the file: docker.layers (LAYERS) names those that are over compose.yaml"
+
+#: The layer by which Jaeger keeps its traces on disk.
+BADGER = "compose.jaeger-badger.yaml"
 
 #: Folder of what it is made of, in the checkout.
 FILES = Path("deploy/docker")
@@ -94,22 +101,24 @@ class Project:
     def _part(self, part: str) -> Path:
         return self.engine.layout.root / "deploy" / "parts" / part
 
-    def do(self, *words: str, timeout: float = START, **variables: str) -> str:
+    def do(self, *words: str, timeout: float = START) -> str:
         """Run a command of Compose, printed; return its output.
 
         Its variables are in a file, so that it can be repeated by hand.
 
         :raises CommandError: with its last lines.
         """
-        given = self._give(variables)
+        given = self._give()
         try:
-            return self.engine.do(*self._argv, *words, timeout=timeout, hidden=given).output
+            return self.engine.do(
+                *self._argv(self._file), *words, timeout=timeout, hidden=given
+            ).output
         except CommandError as problem:
             raise refusals.explained(problem, self._ended() if "up" in words else "") from None
 
-    def _give(self, variables: Mapping[str, str]) -> set[str]:
+    def _give(self) -> set[str]:
         """Write the variables down; return the names of those that no shell is to set."""
-        given = {**self.settings, **self._own(), **variables}
+        given = {**self.settings, **self._own()}
         if not self.engine.runner.dry:
             self._file.touch(mode=0o600)
             self._file.write_text(_lines(given))
@@ -120,13 +129,25 @@ class Project:
 
         :raises CommandError: with its last lines, as of a layer that is no YAML.
         """
-        given = self._give({})
-        said = self.engine.ask(*self._argv, "config", "--format", "json", hidden=given)
+        given = self._give()
+        argv = self._argv(self._file)
+        said = self.engine.ask(*argv, "config", "--format", "json", hidden=given)
         if said.status != 0:
-            raise CommandError("Compose refuses its files", log=said.output)
+            raise CommandError("Compose refuses its files", log=said.output, hint=LAYERS)
         # What it prints is a file of Compose once more, where this sign is doubled.
         found: dict[str, Any] = json.loads(said.output.replace("$$", "$"))["services"]
         return found
+
+    def refused(self) -> str:
+        """Return what Compose says against its files, before anything is made; empty: nothing."""
+        given = {**self.settings, **self._own()}
+        with tempfile.NamedTemporaryFile("w", prefix="moorings-", suffix=".env") as file:
+            file.write(_lines(given))
+            file.flush()
+            argv = self._argv(Path(file.name))
+            hidden = given.keys() | ADDRESS
+            said = self.engine.ask(*argv, "config", "--quiet", hidden=hidden, both=True)
+        return "" if said.status == 0 else said.output.strip()
 
     def _ended(self) -> str:
         """Return the newest log lines of what ails, as the client names no cause."""
@@ -138,11 +159,10 @@ class Project:
     def _file(self) -> Path:
         return self.home / "compose.env"
 
-    @property
-    def _argv(self) -> list[str]:
+    def _argv(self, variables: Path) -> list[str]:
         first = self.engine.layout.root / FILES / "compose.yaml"
         return [
-            "compose", "--project-name", self.name, "--env-file", str(self._file),
+            "compose", "--project-name", self.name, "--env-file", str(variables),
             *(word for file in (first, *self.layers) for word in ("--file", str(file))),
         ]  # fmt: skip
 
@@ -156,12 +176,14 @@ class Project:
             **{name: str(self._folder(part)) for part, name in MOUNTED.items()},
             "CPUS": str(min(CPUS, os.cpu_count() or 1)),
         }
-        for colour in COLOURS:
-            own |= self.variables(colour)
+        for service in (*COLOURS, "migration"):
+            own |= self.variables(service)
         return own
 
     def _of_jaeger(self) -> list[str]:
-        files = [self._part("jaeger") / name for name in ("jaeger.yaml", "badger.yaml")]
+        on_disk = any(file.name == BADGER for file in self.layers)
+        names = ["jaeger.yaml", *(["badger.yaml"] if on_disk else [])]
+        files = [self._part("jaeger") / name for name in names]
         return [file.read_text() for file in files if file.exists()]
 
     def variables(self, colour: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from moorings.services.compose import LAYERS, Project
 from moorings.services.engine import Engine
 from moorings.target import Need
 
@@ -29,6 +30,16 @@ def named(
     if data and not _is_folder(Path(data)):
         how = "make it, empty, or name another by its whole path: docker.data"
         yield Need(f"{data} is no folder that PostgreSQL's data can be in", False, how)
+
+
+def taken(project: Project, layers: Sequence[Path]) -> Iterator[Need]:
+    """Yield what Compose has against files of the operator's; those of the checkout are tested.
+
+    :param layers: the operator's own, all there.
+    """
+    if layers and (why := project.refused()):
+        named = " and ".join(map(str, layers))
+        yield Need(f"Compose refuses {named}: {why.splitlines()[-1]}", False, LAYERS)
 
 
 def _is_address(host: str) -> bool:

@@ -13,6 +13,9 @@ from moorings.services.engine import Engine
 #: Seconds to write an image of a few hundred megabytes to a file.
 SAVE = 120.0
 
+#: The newest lines of a log that are read.
+LINES = "10000"
+
 GZIP = b"\x1f\x8b"
 
 
@@ -27,10 +30,12 @@ def secrets(project: Project) -> Mapping[str, str]:
 
 
 def told(project: Project) -> Iterator[tuple[str, bytes]]:
-    """Yield what the engine tells: of each container, of its image; and the app's layers."""
+    """Yield what the engine tells of each container, its log, its image; and the app's layers."""
     found = project.containers()
     for one in found:
         yield f"docker inspect of {one.service}", json.dumps(one.raw).encode()
+        said = project.engine.ask("logs", "--tail", LINES, one.id, both=True)
+        yield f"docker logs of {one.service}", said.output.encode()
     for image in dict.fromkeys(one.image for one in found):
         for words in (("history", "--no-trunc", image), ("image", "inspect", image)):
             yield f"docker {' '.join(words)}", project.engine.ask(*words).output.encode()

@@ -93,6 +93,12 @@ class Container:
         pairs = {(str(one["Source"]), str(one["Destination"])) for one in mounts}
         return {pair for pair in pairs if not pair[1].startswith(SECRETS)}
 
+    def kept(self, folder: str) -> set[str]:
+        """Return where it has a volume of the engine, or a folder of this host."""
+        mounts = self.raw.get("Mounts") or ()
+        return {str(one["Destination"]) for one in mounts
+                if one["Type"] == "volume" or one["Source"] == folder}  # fmt: skip
+
     @property
     def files(self) -> str:
         """The digest of the files that it has read, where it reads them once."""
@@ -105,10 +111,9 @@ class Container:
 
     def address(self, network: str) -> str:
         """Return its address in a network of the project, as this host reaches it."""
-        for name, found in self.raw["NetworkSettings"]["Networks"].items():
-            if name.endswith(f"_{network}"):
-                return str(found["IPAddress"])
-        return ""
+        project = self._labels.get("com.docker.compose.project", "")
+        found = self.raw["NetworkSettings"]["Networks"].get(f"{project}_{network}") or {}
+        return str(found.get("IPAddress", ""))
 
     def published(self, port: int) -> str:
         """Return where this host reaches a port of it, as `host:port`; empty where it does not."""

@@ -25,7 +25,7 @@ from moorings.services import (
 from moorings.services import engine as engines
 from moorings.services.app_images import AppImages
 from moorings.services.base_choice import AUTO, DEBIAN, PUBLIC
-from moorings.services.compose import COLOURS, FILES, GREEN, START, Project
+from moorings.services.compose import BADGER, COLOURS, FILES, GREEN, START, Project
 from moorings.services.compose_database import ComposeDatabase
 from moorings.services.compose_drift import COSTLY
 from moorings.services.compose_gateway import ComposeGateway
@@ -124,11 +124,16 @@ class Docker:
         own = {
             "compose.network.yaml": bool(self.options.network),
             "compose.data.yaml": bool(self.options.data),
-            "compose.jaeger-badger.yaml": self.context.settings.jaeger.storage == "badger",
+            BADGER: self.context.settings.jaeger.storage == "badger",
         }
+        folder = self.context.layout.root / FILES
+        return [*(folder / name for name, wanted in own.items() if wanted), *self._given]
+
+    @property
+    def _given(self) -> list[Path]:
+        """The operator's own files of Compose."""
         root = self.context.layout.root
-        given = [root / name for name in self.options.layers.split(":") if name]
-        return [*(root / FILES / name for name, wanted in own.items() if wanted), *given]
+        return [root / name for name in self.options.layers.split(":") if name]
 
     @property
     def longest_stop(self) -> float:
@@ -152,9 +157,11 @@ class Docker:
 
     def _named(self) -> Iterator[Need]:
         own = self.options
-        return compose_needs.named(
+        yield from compose_needs.named(
             self.engine, self.server.host, self.project.layers, own.network, own.data
         )
+        if all(file.is_file() for file in self._given):
+            yield from compose_needs.taken(self.project, self._given)
 
     def _place(self) -> Need:
         return compose_database.place(self.project, self.options.data)
@@ -220,9 +227,8 @@ class Docker:
         env = [f"--env={name}={value}" for name, value in app_env.of_migration(own).items()]
         try:
             self.project.do(
-                "run", "--rm", "--no-deps", "-T", *env, "migration", *words,
-                timeout=timeout, **self.project.variables("migration"),
-            )  # fmt: skip
+                "run", "--rm", "--no-deps", "-T", *env, "migration", *words, timeout=timeout
+            )
         except BaseException:
             self._stop_migration()
             raise
@@ -457,6 +463,10 @@ class Docker:
     def published(self) -> list[tuple[str, str]]:
         """Return the services that are published, and where."""
         return compose_shown.published(self.project)
+
+    def kept(self) -> set[str]:
+        """Return where a container has a volume, or the folder that the settings name for data."""
+        return {place for one in self.project.containers() for place in one.kept(self._folder)}
 
     def secrets(self) -> Mapping[str, str]:
         """Return the secrets that were made at first use, by name."""

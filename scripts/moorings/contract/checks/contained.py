@@ -58,14 +58,14 @@ class Mount:
 
     @property
     def fine(self) -> bool:
-        """Whether it is read-only, the kernel's, small, or a volume."""
-        volume = "/volumes/" in self.root
-        return not self.writable or self.kernels or self.bounded or volume or self.kubelets
+        """Whether it is read-only, the kernel's, small, or a kubelet's."""
+        return not self.writable or self.kernels or self.bounded or self.kubelets
 
     @property
     def kubelets(self) -> bool:
-        """Whether it is one of a kubelet's files for the pod."""
-        return self.point in KUBELETS and "/pods/" in self.root
+        """Whether it is a volume of the pod, or one of a kubelet's files for it."""
+        _, pod, rest = self.root.partition("/pods/")
+        return bool(pod) and ("/volumes/" in rest or self.point in KUBELETS)
 
     @property
     def kernels(self) -> bool:
@@ -129,9 +129,10 @@ def _file(one: Instance, name: str) -> str | None:
 def readonly(column: Column) -> str:
     """Look at what each process has mounted."""
     running, writable = told(_running(column), "mountinfo"), set()
+    kept = column.target.kept() if isinstance(column.target, Contained) else set()
     for one, lines in running:
         found = mounts(lines)
-        wide = [mount.point for mount in found if not mount.fine]
+        wide = [mount.point for mount in found if not mount.fine and mount.point not in kept]
         claim(not wide, f"{one.role} {one.id} may write in {', '.join(wide)}")
         writable |= {mount.point for mount in found if mount.writable and not mount.kernels}
     return f"{len(running)} of {len(running)} processes; writable: {', '.join(sorted(writable))}"
@@ -174,6 +175,7 @@ def published(column: Column) -> str:
     ends = column.target.endpoints()
     hosts = {ends.app: column.settings.server.host, ends.operators: LOOPBACK}
     found = _contained(column).published()
+    claim(bool(found), "nothing is published, so that nothing could be found")
     strays = [
         f"{part} at {place}"
         for part, place in found if hosts.get(addresses.url(place)) != _host(place)
@@ -189,7 +191,7 @@ def _host(place: str) -> str:
 @check(
     "secure.secrets",
     proves="no secret is in an image's layers or history, a container's settings, the list of "
-    "processes, the logs, `moor config` or an error page",
+    "processes, a log of any container, `moor config` or an error page",
     needs=["engine"],
     control="a secret in the environment",
 )

@@ -85,6 +85,7 @@ def deploy_load(column: Column) -> str:
     with column.other() as site:
         succession = Succession(site.coming({}).version, site.target.mixes)
         door = _gateway(site)
+        claim(bool(door) or "engine" not in column.has, "no process of the gateway is to be seen")
         with loaded(site.url, size, succession) as load:
             for number in range(size.cycles):
                 flags = {} if number % 2 else OTHER

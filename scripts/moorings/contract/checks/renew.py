@@ -13,6 +13,7 @@ from moorings.contract.registry import check
 from moorings.contract.site import Site, own_jaeger
 from moorings.contract.size import BETWEEN
 from moorings.contract.spans import Caller
+from moorings.contract.wire import Answer
 from moorings.errors import MoorError
 from moorings.tracing import Traces
 
@@ -23,6 +24,9 @@ LAYER = Path(__file__).parents[1] / "layers" / "other_jaeger.yaml"
 TAKEN_IN: dict[str, object] = {"server.max_body": 1024 * 1024}
 OTHER_JAEGER: dict[str, object] = {**TAKEN_IN, "docker.layers": str(LAYER)}
 ANEW: dict[str, object] = {**OTHER_JAEGER, "server.grace": 33}
+
+#: A body over the largest that is then taken.
+TOO_LARGE = b"x" * (2 * 1024 * 1024)
 
 #: Seconds in which requests may fail, where the operator agreed.
 MOMENT = 5.0
@@ -40,8 +44,10 @@ def renewed(column: Column) -> str:
     # With a Jaeger of its own, and not the one that all checks share.
     with column.other({**own_jaeger(), "docker.network": ""}) as site:
         _refused(site)
+        claim(_sent(site).status == 200, "a body below the limit is refused")
         with loaded(site.url, column.size) as load:
             site.deploy(TAKEN_IN, proof=False)
+            _has_taken_in(site)
             load.wait(BETWEEN)
             took = _another_jaeger(site, column.patience)
             load.wait(BETWEEN)
@@ -54,6 +60,17 @@ def renewed(column: Column) -> str:
     claim(lost <= MOMENT, f"requests failed for {lost:.1f} s: {paid.describe()}")
     free_of = f"taken in, and Jaeger made anew, with spans after {took:.1f} s: {free.summary()}"
     return f"{free_of}; the gateway made anew: {paid.summary()}, for {lost:.1f} s"
+
+
+def _sent(site: Site) -> Answer:
+    return wire.ask(f"{site.url}/_probe/echo", "POST", body=TOO_LARGE)
+
+
+def _has_taken_in(site: Site) -> None:
+    """See that the gateway itself has the other limit: an answer of the app names its trace."""
+    answer = _sent(site)
+    claim(answer.status == 413, f"a body over the limit: answered {answer.status}", answer)
+    claim("traceresponse" not in answer.headers, "the gateway let a body pass to the app", answer)
 
 
 def _another_jaeger(site: Site, patience: float) -> float:

@@ -363,7 +363,15 @@ def test_ctrl_c_in_the_drain_leaves_the_new_one(
     assert target.here == {"old", "new"}
     assert states(chosen)[0] == ("new", False)
     assert chosen.history.last()["outcome"] == "done, stopped in the drain"
-    assert "release new had taken over" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "release new had taken over; the old one gets no new requests" in said
+    assert "./moor deploy recorder ends it" in said
+
+    # The next deploy of the same ends what was left.
+    target.back, target.calls = OLD, []
+    target._fails = ""
+    assert lifecycle.deploy(target, NEW, chosen) is None
+    assert target.calls == ["renew", "retire old"]
 
 
 def test_what_clients_would_notice_is_refused_before_anything_is_done(tmp_path: Path) -> None:

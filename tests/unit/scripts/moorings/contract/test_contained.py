@@ -23,13 +23,14 @@ TMP = "321 312 0:53 / /tmp rw,nosuid,nodev,noexec - tmpfs tmpfs rw,size=65536k"
 ENDLESS = "321 312 0:53 / /tmp rw,nosuid,nodev,noexec - tmpfs tmpfs rw"
 VOLUME = "331 312 254:0 /docker/volumes/orders/_data /data rw,relatime - ext4 /dev/vda rw"
 FOLDER = "331 312 254:0 /home/someone /data rw,relatime - ext4 /dev/vda rw"
+POD = "331 312 254:0 /kubelet/pods/1a/volumes/empty/tmp /tmp rw,relatime - ext4 /dev/vda rw"
 PTS = "315 313 0:51 / /dev/pts rw,nosuid,noexec - devpts devpts rw,gid=5"
 
 
 @pytest.mark.parametrize(
     ("line", "fine"),
-    [(ROOT, True), (WIDE, False), (TMP, True), (ENDLESS, False), (VOLUME, True), (FOLDER, False),
-     (PTS, True)],
+    [(ROOT, True), (WIDE, False), (TMP, True), (ENDLESS, False), (VOLUME, False), (FOLDER, False),
+     (POD, True), (PTS, True)],
 )  # fmt: skip
 def test_what_may_be_written(line: str, fine: bool) -> None:
     assert contained._mount(line).fine is fine
@@ -83,10 +84,17 @@ class Open(Column):
     def published(self) -> list[tuple[str, str]]:
         return [("gateway", place) for place in self.places]
 
-    secrets = told = published
+    secrets = told = kept = published
 
 
 INNER = "127.0.0.1:8001"
+
+
+def test_where_nothing_is_published_nothing_is_proved() -> None:
+    one = Open("127.0.0.1", "127.0.0.1:8000", INNER)
+    one.published = lambda: []  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match="nothing is published"):
+        contained.published(one)
 
 
 @pytest.mark.parametrize(

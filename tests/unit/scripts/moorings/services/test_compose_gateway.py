@@ -1,6 +1,7 @@
 """What the gateway of a Compose project is told, and who waits behind it."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def test_it_listens_inside_and_knows_both_colours() -> None:
     assert 'set $green "green:8000";' in lines
     assert "client_max_body_size 5;" in lines
     assert 'set $hops "1";' in lines
+
+
+def test_by_hand_it_is_told_what_moor_tells_it() -> None:
+    file = Path(__file__).parents[5] / "deploy" / "docker" / "gateway.conf"
+    by_hand = told(file.read_text().replace("100m", str(100 * 2**20)))
+    assert len(by_hand) > 15
+    assert by_hand <= told(configuration(Server()))
+
+
+def told(text: str) -> set[str]:
+    """Return what a file of nginx says, without comments, quotes and line ends."""
+    plain = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE).replace('"', "")
+    return {" ".join(one.split()) for one in re.split("[;{}]", plain)} - {""}
 
 
 def test_a_change_of_the_settings_is_another_configuration() -> None:

@@ -16,7 +16,11 @@ PORTS = {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8800"}], "8081/tcp": 
 
 
 def container(text: str = "", service: str = "blue") -> Container:
-    labels = {"moorings.release": text, "com.docker.compose.service": service}
+    labels = {
+        "moorings.release": text,
+        "com.docker.compose.service": service,
+        "com.docker.compose.project": "moorings-x",
+    }
     networks = {"moorings-x_back": {"IPAddress": "10.0.0.2"}}
     return Container(
         {
@@ -26,6 +30,11 @@ def container(text: str = "", service: str = "blue") -> Container:
             "RestartCount": 0,
             "NetworkSettings": {"Networks": networks, "Ports": PORTS},
             "HostConfig": {"PortBindings": {}},
+            "Mounts": [
+                {"Type": "volume", "Source": "/var/lib/x", "Destination": "/data"},
+                {"Type": "bind", "Source": "/srv/orders", "Destination": "/orders"},
+                {"Type": "bind", "Source": "/a/nginx", "Destination": "/etc/gateway"},
+            ],
         }
     )
 
@@ -135,3 +144,14 @@ def test_what_entered_from_outside_is_none_of_its_own() -> None:
 )
 def test_what_ails(state: dict[str, object], restarts: int, ails: bool) -> None:
     assert Container({"State": state, "RestartCount": restarts}).ails is ails
+
+
+def test_what_it_keeps_is_in_volumes_and_in_the_folder_that_is_named() -> None:
+    assert container().kept("") == {"/data"}
+    assert container().kept("/srv/orders") == {"/data", "/orders"}
+
+
+def test_its_address_is_that_in_a_network_of_its_own_project() -> None:
+    assert container().address("back") == "10.0.0.2"
+    # Another project's ends in the same word.
+    assert container().address("x_back") == ""

@@ -215,14 +215,19 @@ class Contained(Protocol):
     def published(self) -> Sequence[tuple[str, str]]:
         """What is reached from outside of them: the part, and `host:port`."""
 
-    def kept(self) -> set[str]:
-        """Where a container has a volume, or the folder that the settings name for data."""
-
     def secrets(self) -> Mapping[str, str]:
         """The secrets that it has made or was given, by name."""
 
     def told(self) -> Iterator[tuple[str, bytes]]:
         """What anybody reads who may ask the engine, by its place: settings, history, layers."""
+
+
+@runtime_checkable
+class Stores(Protocol):
+    """A target whose containers have places for data that outlive them."""
+
+    def kept(self) -> set[str]:
+        """Where a container has a volume, or the folder that the settings name for data."""
 
 
 @runtime_checkable

@@ -148,3 +148,11 @@ def _instance(process: psutil.Process, what: str, pod: Raw) -> Iterator[Instance
     user = "root" if uid == 0 else str(uid)
     known = own_id(name(pod), process.pid)
     yield Instance(str(process.pid), what, user, _version(pod), memory, own_id=known)
+
+
+def claimed(pod: Raw) -> set[str]:
+    """Return where the containers of a pod have a volume that was claimed."""
+    spec = pod["spec"]
+    names = {one["name"] for one in spec.get("volumes") or () if "persistentVolumeClaim" in one}
+    mounts = [mount for one in spec["containers"] for mount in one.get("volumeMounts") or ()]
+    return {str(mount["mountPath"]) for mount in mounts if mount["name"] in names}

@@ -619,6 +619,10 @@ class K8s:
         """Return the processes of the pods, or the pods where they are on other machines."""
         return kube_pods.instances(self._pods())
 
+    def kept(self) -> set[str]:
+        """Return where a container has a volume that was claimed."""
+        return {place for pod in self._pods() for place in kube_pods.claimed(pod)}
+
     def _pods(self) -> list[Raw]:
         return self.kubectl.get("pods") if self.cluster is not None else []
 

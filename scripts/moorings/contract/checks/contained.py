@@ -13,7 +13,7 @@ from moorings.contract import wire
 from moorings.contract.column import Column
 from moorings.contract.outcome import claim
 from moorings.contract.registry import check
-from moorings.target import Contained, Instance
+from moorings.target import Contained, Instance, Stores
 
 #: Types of what the engine mounts writable in every container.
 KERNEL = {"proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"}
@@ -129,7 +129,7 @@ def _file(one: Instance, name: str) -> str | None:
 def readonly(column: Column) -> str:
     """Look at what each process has mounted."""
     running, writable = told(_running(column), "mountinfo"), set()
-    kept = column.target.kept() if isinstance(column.target, Contained) else set()
+    kept = column.target.kept() if isinstance(column.target, Stores) else set()
     for one, lines in running:
         found = mounts(lines)
         wide = [mount.point for mount in found if not mount.fine and mount.point not in kept]

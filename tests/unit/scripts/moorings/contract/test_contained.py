@@ -84,7 +84,7 @@ class Open(Column):
     def published(self) -> list[tuple[str, str]]:
         return [("gateway", place) for place in self.places]
 
-    secrets = told = kept = published
+    secrets = told = published
 
 
 INNER = "127.0.0.1:8001"

@@ -54,3 +54,10 @@ def test_only_what_serves_the_app_is_a_worker(
               *(Fake(11 + at, 10, one) for at, one in enumerate(children))]  # fmt: skip
     list(kube_pods._processes(POD, family))
     assert tuple(found.values()) == ("master", *roles)
+
+
+def test_what_is_claimed_is_a_place_to_keep_data() -> None:
+    volumes = [{"name": "orders", "persistentVolumeClaim": {}}, {"name": "tmp", "emptyDir": {}}]
+    mounts = [{"name": "orders", "mountPath": "/data"}, {"name": "tmp", "mountPath": "/tmp"}]
+    pod = {"spec": {"volumes": volumes, "containers": [{"volumeMounts": mounts}, {}]}}
+    assert kube_pods.claimed(pod) == {"/data"}

@@ -24,7 +24,7 @@ from moorings.contract.spans import Caller
 BACK = 30.0
 
 #: Requests that are under way for one thread, and the seconds within which all of them are shown.
-QUEUED, HELD = 5, 10.0
+QUEUED, HELD = 5, 5.0
 
 #: Paths that no route matches, for metrics.sum.
 UNKNOWN = 5
